@@ -1,0 +1,3 @@
+"""Python SDK for SingleStore."""
+
+from ._version import __version__ as __version__

@@ -1,0 +1,153 @@
+"""The errors of the SDK.
+
+::
+
+    Exception
+     └─ MySQLError
+         ├─ Warning                 (also a builtin Warning)
+         └─ Error
+             ├─ InterfaceError      the client was used wrongly
+             │   └─ PluginError     see singlestoredb.plugins
+             ├─ ManagementError     the cloud's management service
+             └─ DatabaseError       the server refused or failed
+                 ├─ DataError           a value does not fit
+                 ├─ OperationalError    the connection, the server's state, permissions
+                 ├─ IntegrityError      a key or constraint
+                 ├─ InternalError       the protocol or the server broke
+                 ├─ ProgrammingError    the statement or the call is wrong
+                 └─ NotSupportedError   neither side can do that
+
+The names are PEP 249's.  Every error can be pickled.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+
+class MySQLError(Exception):
+    """Common base of everything this package raises on purpose."""
+
+
+class Warning(builtins.Warning, MySQLError):
+    """Something worth telling that stopped nothing, such as truncated data."""
+
+
+class Error(MySQLError):
+    """Base of all errors.
+
+    ``args`` is ``(errno, msg, sqlstate)``.
+    """
+
+    errno: int | None
+    """Number given by the server or the client protocol; ``None`` or 0 when there is none."""
+    errmsg: str | None
+    """What went wrong."""
+    sqlstate: str | None
+    """Five characters of the SQL standard, when the server gave them."""
+    hint: str | None
+    """What to do about it, when that is known."""
+
+    def __init__(
+        self,
+        errno: int | None = None,
+        msg: str | None = None,
+        sqlstate: str | None = None,
+        *,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(errno, msg, sqlstate)
+        self.errno = errno
+        self.errmsg = msg
+        self.sqlstate = sqlstate
+        self.hint = hint
+
+    @property
+    def msg(self) -> str | None:
+        """Same as ``errmsg``."""
+        return self.errmsg
+
+    def _qualifier(self) -> str | None:
+        return self.sqlstate
+
+    def __str__(self) -> str:
+        prefix = []
+        if self.errno is not None:
+            prefix.append(str(self.errno))
+        qualifier = self._qualifier()
+        if qualifier is not None:
+            prefix.append(f"({qualifier})")
+        parts = [part for part in (" ".join(prefix), self.errmsg) if part]
+        text = ": ".join(parts) or "Unknown error"
+        return f"{text} ({self.hint})" if self.hint else text
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Rebuilt without __init__: subclasses may take other arguments.
+        return _rebuild, (type(self), self.args, dict(self.__dict__))
+
+
+def _rebuild(cls: type[Error], args: tuple[Any, ...], state: dict[str, Any]) -> Error:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class InterfaceError(Error):
+    """The client's interface was used wrongly, not the database."""
+
+
+class DatabaseError(Error):
+    """The database is the cause."""
+
+
+class DataError(DatabaseError):
+    """A value cannot be processed: division by zero, out of range, undecodable."""
+
+
+class OperationalError(DatabaseError):
+    """The database's operation failed: connection lost, access denied, memory, shutdown."""
+
+
+class IntegrityError(DatabaseError):
+    """Relational integrity would be hurt: duplicate key, missing parent row."""
+
+
+class InternalError(DatabaseError):
+    """The database or the protocol is out of order: cursor invalid, packets out of sequence."""
+
+
+class ProgrammingError(DatabaseError):
+    """The statement or the call is wrong: syntax, missing table, wrong number of arguments."""
+
+
+class NotSupportedError(DatabaseError):
+    """The database, the driver or this build does not have what was asked for."""
+
+
+class ManagementError(Error):
+    """The management service refused or failed.
+
+    ``args`` is ``(errno, msg)``; ``response`` is the text of the service's answer.
+    """
+
+    response: str | None
+
+    def __init__(
+        self,
+        errno: int | None = None,
+        msg: str | None = None,
+        response: str | None = None,
+        *,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(errno, msg, hint=hint)
+        self.args = (errno, msg)
+        self.response = response
+
+    def _qualifier(self) -> str | None:
+        return self.response
