@@ -234,6 +234,9 @@ class ArrowBatches(Protocol):
     May be exported once; the consumer then owns the data.
     """
 
+    num_rows: int
+    """Rows in all batches; -1 while unknown, which is allowed only where ``size`` was ``None``."""
+
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
@@ -278,6 +281,13 @@ class ReadsDicts(Protocol):
 
     def read_dicts(self, size: int | None) -> list[dict[str, Any]]:
         """Return the next rows as dicts by column name; a repeated name becomes ``table.name``."""
+
+
+class Seekable(Protocol):
+    """A buffered result stream that can go back."""
+
+    def seek(self, row: int) -> None:
+        """Make the next read start at row ``row``, counted from 0."""
 
 
 class ReadsArrow(Protocol):
