@@ -86,6 +86,8 @@ class DriverInfo:
     """The driver's name: also its URL scheme."""
     default_port: int | None = None
     """Port used when none is given; ``None`` means that the driver has no port."""
+    port_option: str | None = None
+    """Option that overrides ``default_port`` when it is not 0, such as ``http_port``."""
     url_path: Literal["database", "file"] = "database"
     """What the URL's path names: the database (its first segment), or a file
     (``x:///relative.db``, ``x:////absolute.db``)."""
@@ -374,7 +376,11 @@ class FormatRequest:
 
 
 class Format(Protocol):
-    """Turns chunks of one result into what the user sees.  Made once per result set."""
+    """Turns chunks of a result into what the user sees.
+
+    Made once per cursor and set of columns; it may serve several results with these columns, so
+    it keeps nothing between calls.
+    """
 
     reads: Shape
     """What ``chunk`` is: ``rows`` a list of tuples, ``dicts`` a list of dicts, ``arrow`` an object

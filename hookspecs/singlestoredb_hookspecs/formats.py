@@ -11,10 +11,10 @@ from .contracts import Format, FormatRequest
 
 @hookspec(firstresult=True)
 def s2_make_format(name: str, request: FormatRequest) -> Format | None:
-    """Make the format ``name`` for one result set.
+    """Make the format ``name`` for results with certain columns.
 
-    Called once per result set, never per row: look at ``request.columns`` here and choose what
-    the calls per chunk need.
+    Called once per result set at most, never per row: look at ``request.columns`` here and choose
+    what the calls per chunk need.
 
     Return ``None`` for a name that is not yours.  Let ``ImportError`` of your library pass; the
     kernel turns it into an error that names the installation command.
