@@ -21,7 +21,7 @@ _registry: Registry | None = None
 _lock = threading.Lock()
 
 
-def registry() -> Registry:
+def get_registry() -> Registry:
     """Return the process's registry, made at the first call."""
     global _registry
     if _registry is None:

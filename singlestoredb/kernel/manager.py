@@ -15,7 +15,7 @@ import pluggy
 
 import singlestoredb_hookspecs as specs
 from singlestoredb._version import __version__
-from singlestoredb.utils.config import get_option
+from singlestoredb.config import get_option
 from singlestoredb_hookspecs import (
     accelerators,
     drivers,
@@ -113,16 +113,28 @@ class HookManager:
         caller = self._callers.get((hook, id(plugin)))
         if caller is None:
             with self._lock:
-                # A provider is never asked for a name that the registry gave to another, even when
-                # it would answer; wrappers, which provide nothing, stay in the chain.
-                others = [
-                    impl.plugin
-                    for impl in getattr(self._pm.hook, hook).get_hookimpls()
-                    if impl.plugin is not plugin and not (impl.wrapper or impl.hookwrapper)
-                ]
-                caller = self._pm.subset_hook_caller(hook, others)
-                self._callers[hook, id(plugin)] = caller
+                caller = self._callers[hook, id(plugin)] = self._caller(hook, plugin)
         return caller(**kwargs)
+
+    def _caller(self, hook: str, plugin: object) -> Callable[..., Any]:
+        """Return how to ask one plugin.
+
+        A provider is never asked for a name that the registry gave to another, even when it would
+        answer; wrappers, which provide nothing, stay in the chain.
+        """
+        impls = getattr(self._pm.hook, hook).get_hookimpls()
+        wrapped = any(impl.wrapper or impl.hookwrapper for impl in impls)
+        own = [impl for impl in impls if impl.plugin is plugin]
+        if not wrapped and len(own) == 1:
+            # What the relay would do, without building its call chain each time.
+            function, names = own[0].function, own[0].argnames
+            return lambda **kwargs: function(*[kwargs[name] for name in names])
+        others = [
+            impl.plugin
+            for impl in impls
+            if impl.plugin is not plugin and not (impl.wrapper or impl.hookwrapper)
+        ]
+        return self._pm.subset_hook_caller(hook, others)
 
     def driver_info(self, plugin: object, name: str) -> specs.DriverInfo:
         """Ask a driver plugin about itself."""

@@ -218,6 +218,18 @@ class Registry:
                 + (f"; it implements {', '.join(sorted(implemented))}" if implemented else "")
             )
 
+    def is_active(self, record: PluginRecord) -> bool:
+        """Return whether a record's plugin is registered."""
+        plugin = self._loaded.get(record)
+        return plugin is not None and self.manager.is_active(plugin)
+
+    def refresh(self) -> None:
+        """Read the entry points again at the next need; what is active stays so."""
+        self.catalog.refresh()
+        with self._lock:
+            self._selected.clear()
+            self._complete.clear()
+
     def origin(self, plugin: object) -> PluginRecord | None:
         """Return the record through which an active plugin came."""
         for record, loaded in list(self._loaded.items()):

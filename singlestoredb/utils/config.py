@@ -69,6 +69,7 @@ class Option:
     def set(self, value: Any) -> None:
         """Store ``value``; raise ``ValueError`` when it is not allowed."""
         value = None if value is None else self.validator(value)
+        Changes.count += 1
         self._stored = value
         found = self._environment()
         if found is not None:
@@ -79,6 +80,7 @@ class Option:
 
     def reset(self) -> None:
         """Forget what was stored."""
+        Changes.count += 1
         self._stored = _UNSET
 
     def snapshot(self) -> Callable[[], None]:
@@ -87,6 +89,7 @@ class Option:
         environ = {name: os.environ.get(name) for name in self.environ}
 
         def restore() -> None:
+            Changes.count += 1
             self._stored = stored
             for name, text in environ.items():
                 if text is None:
@@ -102,6 +105,12 @@ class Option:
         default, value = ("***" if secret and v else v for v in (self.default, self.get()))
         doc = "\n".join(f"    {line}" for line in self.doc.splitlines())
         return f"{self.name} : {self.type}\n{doc}\n    [default: {default}] [currently: {value}]\n"
+
+
+class Changes:
+    """Counts changes made through this module: who keeps values sees when to look again."""
+
+    count = 0
 
 
 SECRETS = frozenset({"password", "management.token", "external_function.link_credentials"})
