@@ -1,3 +1,143 @@
-"""Python SDK for SingleStore."""
+"""Python SDK for SingleStore.
 
-from ._version import __version__ as __version__
+``connect()`` opens a database; everything behind it is a plugin (:mod:`singlestoredb.plugins`).
+Names load on first use: importing this package imports neither a driver nor a data frame library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from . import plugins
+    from .config import describe_option, get_option, option_context, options, set_option
+    from .connection import (
+        Connection,
+        Cursor,
+        apilevel,
+        connect,
+        paramstyle,
+        threadsafety,
+    )
+    from .exceptions import (
+        DatabaseError,
+        DataError,
+        Error,
+        IntegrityError,
+        InterfaceError,
+        InternalError,
+        ManagementError,
+        MySQLError,
+        NotSupportedError,
+        OperationalError,
+        ProgrammingError,
+        Warning,
+    )
+    from .types import (
+        BINARY,
+        DATETIME,
+        NUMBER,
+        ROWID,
+        STRING,
+        Binary,
+        Date,
+        DateFromTicks,
+        Time,
+        TimeFromTicks,
+        Timestamp,
+        TimestampFromTicks,
+    )
+
+_HOMES = {
+    "config": ("describe_option", "get_option", "option_context", "options", "set_option"),
+    "connection": ("Connection", "Cursor", "apilevel", "connect", "paramstyle", "threadsafety"),
+    "exceptions": (
+        "DataError",
+        "DatabaseError",
+        "Error",
+        "IntegrityError",
+        "InterfaceError",
+        "InternalError",
+        "ManagementError",
+        "MySQLError",
+        "NotSupportedError",
+        "OperationalError",
+        "ProgrammingError",
+        "Warning",
+    ),
+    "types": (
+        "BINARY",
+        "DATETIME",
+        "NUMBER",
+        "ROWID",
+        "STRING",
+        "Binary",
+        "Date",
+        "DateFromTicks",
+        "Time",
+        "TimeFromTicks",
+        "Timestamp",
+        "TimestampFromTicks",
+    ),
+}
+_MODULES = frozenset({"auth", "config", "converters", "exceptions", "plugins", "types"})
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BINARY",
+    "DATETIME",
+    "NUMBER",
+    "ROWID",
+    "STRING",
+    "Binary",
+    "Connection",
+    "Cursor",
+    "DataError",
+    "DatabaseError",
+    "Date",
+    "DateFromTicks",
+    "Error",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "ManagementError",
+    "MySQLError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+    "Time",
+    "TimeFromTicks",
+    "Timestamp",
+    "TimestampFromTicks",
+    "Warning",
+    "__version__",
+    "apilevel",
+    "connect",
+    "describe_option",
+    "get_option",
+    "option_context",
+    "options",
+    "paramstyle",
+    "plugins",
+    "set_option",
+    "threadsafety",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})
