@@ -1,0 +1,39 @@
+"""Driver plugin ``mysql``: the MySQL wire protocol.
+
+PyMySQL shakes hands, negotiates TLS and authenticates; from then on the socket is ours.
+
+* :mod:`handshake` - parameters to an authenticated socket
+* :mod:`wire` - packets on the socket
+* :mod:`columns` - column definitions, and how a value of each is decoded
+* :mod:`results` - result sets as streams
+* :mod:`infile` - what LOAD DATA LOCAL sends
+* :mod:`errors` - error packets to exceptions
+* :mod:`connection` - the driver's connection
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from singlestoredb_hookspecs import ConnectionParams, DriverInfo, hookimpl
+
+if TYPE_CHECKING:
+    from .connection import MySQLConnection
+
+NAME = "mysql"
+
+
+@hookimpl
+def s2_driver_info(name: str) -> DriverInfo | None:
+    """Describe the driver."""
+    return DriverInfo(NAME, default_port=3306) if name == NAME else None
+
+
+@hookimpl
+def s2_open_driver(name: str, params: ConnectionParams) -> MySQLConnection | None:
+    """Open a connection."""
+    if name != NAME:
+        return None
+    from .connection import MySQLConnection
+
+    return MySQLConnection(params)

@@ -1,0 +1,271 @@
+"""The mysql driver's connection."""
+
+from __future__ import annotations
+
+from singlestoredb.exceptions import (
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
+from singlestoredb_hookspecs import (
+    Column,
+    ConnectionParams,
+    DriverCapability,
+    ServerInfo,
+    StatementRequest,
+)
+
+from . import handshake, infile
+from .columns import Decoders, lenenc, parse_column
+from .errors import from_packet
+from .results import MySQLResult
+from .wire import Command, Wire
+
+_KEPT_RESULTS = 512
+"""Results whose columns are remembered: parsing a few costs more than the rest of a point query."""
+_STATUS_AUTOCOMMIT = 0x0002
+_STATUS_NO_BACKSLASH_ESCAPES = 0x0200
+
+
+class MySQLConnection:
+    """A connection over the MySQL protocol; see ``DriverConnection`` of the hook specs."""
+
+    capabilities = (
+        DriverCapability.TRANSACTIONS
+        | DriverCapability.MULTI_STATEMENTS
+        | DriverCapability.MULTI_RESULTS
+        | DriverCapability.STREAMING
+        | DriverCapability.LOCAL_INFILE
+        | DriverCapability.CANCEL
+        | DriverCapability.STORED_PROCEDURES
+        | DriverCapability.VECTORS
+    )
+
+    def __init__(self, params: ConnectionParams) -> None:
+        if params.pure_python is False:
+            raise NotSupportedError(
+                None,
+                "pure_python=False demands the accelerator 'mysql-rows', which is not installed",
+            )
+        self._params = params
+        greeting = handshake.connect(params)
+        self.wire = Wire(greeting.sock, params.read_timeout, params.write_timeout)
+        self._encoding = greeting.encoding
+        self._status = greeting.status
+        self._active: MySQLResult | None = None
+        self._infile: tuple[str, object] = ("", None)
+        self._columns: dict[tuple[bytes, ...], tuple[Column, ...]] = {}
+        self.decoders = Decoders(params, greeting.encoding)
+        self.info = ServerInfo(
+            version=greeting.server_version,
+            connection_id=greeting.connection_id,
+            host=greeting.host_info,
+            charset=params.charset,
+            database=params.database,
+        )
+        try:
+            self._set_up()
+        except BaseException:
+            self.wire.close()
+            raise
+
+    def _set_up(self) -> None:
+        params = self._params
+        names = f"SET NAMES {params.charset}"
+        if params.collation:
+            names += f" COLLATE {_word(params.collation)}"
+        self._command(names)
+        if params.sql_mode is not None:
+            self._command(f"SET sql_mode={_literal(params.sql_mode)}")
+        if params.enable_extended_data_types and "MariaDB" not in self.info.version:
+            for setting in (
+                "enable_extended_types_metadata=on",
+                f"vector_type_project_format={params.vector_data_format}",
+            ):
+                try:
+                    self._command(f"SET @@SESSION.{setting}")
+                except OperationalError:
+                    if not self.is_open:
+                        raise
+                    # The server has no such variable: it has no such types either.
+        if params.init_command:
+            self._command(params.init_command)
+        if params.autocommit is not None:
+            self.set_autocommit(params.autocommit)
+
+    # -- state --
+
+    @property
+    def is_open(self) -> bool:
+        """Whether statements can be sent."""
+        return self.wire.is_open
+
+    @property
+    def autocommit(self) -> bool:
+        """The server's autocommit state, as of its last answer."""
+        return bool(self._status & _STATUS_AUTOCOMMIT)
+
+    @property
+    def escapes_backslash(self) -> bool:
+        """Whether a backslash escapes in string literals, as of the server's last answer."""
+        return not self._status & _STATUS_NO_BACKSLASH_ESCAPES
+
+    def settled(self, result: MySQLResult, status: int | None) -> None:
+        """Note that a result set was read to its end."""
+        if status is not None:
+            self._status = status
+        if self._active is result and result.is_settled:
+            self._active = None
+
+    # -- statements --
+
+    def execute(self, request: StatementRequest) -> MySQLResult:
+        """Run one statement."""
+        if self._active is not None:
+            active, self._active = self._active, None
+            active.settle()
+        sql = request.sql
+        self._infile = (sql, request.infile_stream)
+        self.wire.send_command(Command.QUERY, sql.encode(self._encoding, "surrogateescape"))
+        return self.read_result(request.buffered)
+
+    def _command(self, sql: str) -> None:
+        self.execute(StatementRequest(sql)).close()
+
+    def read_result(self, buffered: bool) -> MySQLResult:
+        """Read the next answer of the server, up to its first row; all of it when buffered."""
+        packet = self.wire.read_packet()
+        while packet[:1] == b"\xfb":
+            self._send_file(packet[1:])
+            packet = self.wire.read_packet()
+        kind = packet[0] if packet else -1
+        if kind == 0xFF:
+            raise from_packet(packet)
+        if kind == 0:
+            return self._ok(packet)
+        if kind == -1 or kind == 0xFE:
+            self.wire.abort()
+            raise InternalError(None, "the server sent a malformed answer")
+        count, _ = lenenc(packet, 0)
+        read = self.wire.read_packet
+        definitions = tuple([read() for _ in range(count)])
+        read()  # the EOF behind the definitions
+        columns = self._columns.get(definitions)
+        if columns is None:
+            columns = self._parse_columns(definitions)
+        result = MySQLResult(self, columns, buffered=buffered)
+        self._active = result
+        result.started()
+        return result
+
+    def _parse_columns(self, definitions: tuple[bytes, ...]) -> tuple[Column, ...]:
+        """Read column definitions; the same query's will be the same bytes next time."""
+        if len(self._columns) >= _KEPT_RESULTS:
+            self._columns.clear()
+        columns = tuple([parse_column(data, self._encoding) for data in definitions])
+        self._columns[definitions] = columns
+        return columns
+
+    def _ok(self, packet: bytes) -> MySQLResult:
+        # OK packet: lenenc rows, lenenc insert id, u16 status, u16 warnings, text
+        affected, at = lenenc(packet, 1)
+        insert_id, at = lenenc(packet, at)
+        result = MySQLResult(self, rows_affected=affected, last_insert_id=insert_id)
+        self._active = result
+        status = int.from_bytes(packet[at : at + 2], "little")
+        result.ended(status, int.from_bytes(packet[at + 2 : at + 4], "little"))
+        return result
+
+    def _send_file(self, wanted: bytes) -> None:
+        """Answer the server's request for a file; only what the statement named is given."""
+        name = wanted.decode("utf-8", "surrogateescape")
+        sql, stream = self._infile
+        if not self._params.local_infile or name not in infile.named_files(sql):
+            self.wire.abort()
+            raise OperationalError(
+                None,
+                "the server asked for a file that the statement did not name; nothing was sent "
+                "and the connection was closed"
+                if self._params.local_infile
+                else "the server asked for a file and local_infile is off; the connection was "
+                "closed",
+            )
+        failure: BaseException | None = None
+        try:
+            for piece in infile.packets(name, stream):
+                self.wire.send_payload(piece)
+        except BaseException as exc:
+            failure = exc
+        if not self.is_open:
+            raise failure or OperationalError(None, "the connection was lost while loading")
+        # The empty packet ends the file, and the server answers: with what it had got, if the
+        # source failed.  That answer must be read before anything else can be sent.
+        self.wire.send_payload(b"")
+        if failure is not None:
+            self._after_failed_load()
+            raise failure
+
+    def _after_failed_load(self) -> None:
+        packet = self.wire.read_packet()
+        if packet[:1] == b"\x00":
+            self._ok(packet).close()
+
+    # -- transactions --
+
+    def set_autocommit(self, enabled: bool) -> None:
+        """Switch autocommit where it is not as wanted."""
+        if enabled != self.autocommit:
+            self._command(f"SET AUTOCOMMIT = {int(enabled)}")
+
+    def begin(self) -> None:
+        """Start a transaction."""
+        self._command("BEGIN")
+
+    def commit(self) -> None:
+        """Commit the transaction."""
+        self._command("COMMIT")
+
+    def rollback(self) -> None:
+        """Roll the transaction back."""
+        self._command("ROLLBACK")
+
+    # -- the session --
+
+    def ping(self) -> None:
+        """Ask the server for a sign of life."""
+        if self._active is not None:
+            active, self._active = self._active, None
+            active.settle()
+        self.wire.send_command(Command.PING)
+        self._ok(self.wire.read_packet())
+
+    def cancel(self) -> None:
+        """Stop the running statement by KILL QUERY from a connection of its own."""
+        number = self.info.connection_id
+        greeting = handshake.connect(self._params)
+        wire = Wire(greeting.sock, self._params.connect_timeout, self._params.connect_timeout)
+        try:
+            wire.send_command(Command.QUERY, f"KILL QUERY {number}".encode())
+            packet = wire.read_packet()
+            if packet[:1] == b"\xff":
+                raise from_packet(packet)
+        finally:
+            wire.close()
+
+    def close(self) -> None:
+        """End the session."""
+        self._active = None
+        self.wire.close()
+
+
+def _literal(text: str) -> str:
+    from singlestoredb.escaping import escape
+
+    return escape(text)
+
+
+def _word(name: str) -> str:
+    if not name.replace("_", "").isalnum():
+        raise ProgrammingError(None, f"{name!r} is not the name of a collation")
+    return name
