@@ -55,6 +55,8 @@ class DriverCapability(enum.Flag):
     the text as escaped literals."""
     STORED_PROCEDURES = enum.auto()
     """``CALL`` of a procedure works."""
+    TYPED_RESULTS = enum.auto()
+    """Columns have their types even when no row comes, so an empty result is typed too."""
     VECTORS = enum.auto()
     """VECTOR columns arrive with their element type and dimension."""
 

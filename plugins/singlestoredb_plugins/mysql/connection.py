@@ -39,6 +39,7 @@ class MySQLConnection:
         | DriverCapability.LOCAL_INFILE
         | DriverCapability.CANCEL
         | DriverCapability.STORED_PROCEDURES
+        | DriverCapability.TYPED_RESULTS
         | DriverCapability.VECTORS
     )
 
