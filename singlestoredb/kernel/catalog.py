@@ -49,6 +49,8 @@ class PluginRecord:
     entry_point: EntryPoint | None = field(default=None, compare=False, repr=False)
     plugin: Any = field(default=None, compare=False, repr=False)
     """The object itself when it was registered at run time."""
+    serial: int = 0
+    """Tells run-time registrations apart; 0 for what is installed."""
     replaces: bool = False
     """Registered at run time in place of whoever else has the name."""
 
@@ -61,6 +63,11 @@ class PluginRecord:
     def is_own(self) -> bool:
         """Whether this project ships it."""
         return normalise(self.distribution) in OWN_DISTRIBUTIONS
+
+    @property
+    def unique_name(self) -> str:
+        """``family:name`` and whose: the same for no other record."""
+        return f"{self.key} ({self.serial or self.origin})"
 
     @property
     def origin(self) -> str:

@@ -63,12 +63,18 @@ class HookManager:
         return {name for name in dir(self._pm.hook) if name.startswith(HOOK_PREFIX)}
 
     def implemented(self, plugin: object) -> set[str]:
-        """Return the hooks that a plugin implements, active or not."""
-        return {
-            name
-            for name in dir(plugin)
-            if name.startswith(HOOK_PREFIX) and self._pm.parse_hookimpl_opts(plugin, name)
-        }
+        """Return the hooks that a plugin implements, active or not.
+
+        Those it marked as optional, for SDKs that know them, count only where they are known.
+        """
+        known = self.hook_names()
+        found = set()
+        for name in dir(plugin):
+            if name.startswith(HOOK_PREFIX):
+                options = self._pm.parse_hookimpl_opts(plugin, name)
+                if options and (name in known or not options.get("optionalhook")):
+                    found.add(name)
+        return found
 
     def register(self, plugin: object, name: str) -> None:
         """Make a plugin active under ``family:name``; again is nothing.

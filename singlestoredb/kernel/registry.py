@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import itertools
 import sys
 import threading
 from collections.abc import Iterable
@@ -35,7 +36,7 @@ from .errors import (
     PluginLoadError,
     PluginNotFoundError,
 )
-from .manager import HOOK_PREFIX, HookManager
+from .manager import HookManager
 from .policy import Policy
 
 
@@ -149,11 +150,9 @@ class Registry:
         plugin = self._import(record)
         self._check(record, plugin)
         try:
-            self.manager.register(plugin, record.key)
+            self.manager.register(plugin, record.unique_name)
         except pluggy.PluginValidationError as exc:
-            raise PluginContractError(
-                f"{_subject(record)} is refused: {_misspelt(exc, self)}"
-            ) from exc
+            raise PluginContractError(f"{_subject(record)} is refused: {exc}") from exc
         with self._lock:
             return self._loaded.setdefault(record, plugin)
 
@@ -210,6 +209,12 @@ class Registry:
             raise PluginContractError(
                 f"{_subject(record)} defines {', '.join(sorted(unmarked))} without the marker "
                 "@hookimpl of singlestoredb_hookspecs"
+            )
+        for name in sorted(implemented - hooks):
+            near = difflib.get_close_matches(name, hooks, 1)
+            raise PluginContractError(
+                f"{_subject(record)} is refused: there is no hook named {name}"
+                + (f"; did you mean {near[0]}?" if near else "")
             )
         if not implemented.intersection(family.provides):
             raise PluginContractError(
@@ -279,7 +284,16 @@ class Registry:
                 f"{target} cannot be registered without a name: say register(plugin, 'FAMILY:NAME')"
             )
         return [
-            PluginRecord(family, name, target, RUNTIME, "", plugin=plugin, replaces=replace)
+            PluginRecord(
+                family,
+                name,
+                target,
+                RUNTIME,
+                "",
+                plugin=plugin,
+                serial=next(_serials),
+                replaces=replace,
+            )
             for family, name in names
         ]
 
@@ -293,6 +307,8 @@ class Registry:
             self._selected.clear()
             self._complete.clear()
 
+
+_serials = itertools.count(1)
 
 _PROVIDERS_ELSEWHERE = {
     ("drivers", "embedded"): "'singlestoredb[embedded]'",
@@ -351,12 +367,3 @@ def _remedy(record: PluginRecord, exc: BaseException) -> str:
     if exc.name.partition(".")[0] == own_package:
         return f" (reinstall it: pip install --force-reinstall {record.distribution})"
     return f" (pip install {exc.name.partition('.')[0]})"
-
-
-def _misspelt(exc: pluggy.PluginValidationError, registry: Registry) -> str:
-    text = str(exc)
-    for word in text.replace("'", " ").split():
-        if word.startswith(HOOK_PREFIX) and word not in registry.manager.hook_names():
-            near = difflib.get_close_matches(word, registry.manager.hook_names(), 1)
-            return f"no hook named {word}" + (f"; did you mean {near[0]}?" if near else "")
-    return text
