@@ -1,0 +1,29 @@
+"""What plugins and applications are tested with: private servers, pytest fixtures.
+
+Nothing here is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .servers import MariaDB as MariaDB
+
+_WHERE = {
+    "MariaDB": ".servers",
+}
+"""Public name → module that has it."""
+
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})
