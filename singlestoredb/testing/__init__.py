@@ -1,4 +1,4 @@
-"""What plugins and applications are tested with: private servers, pytest fixtures.
+"""What plugins and applications are tested with: conformance kits, private servers, fixtures.
 
 Nothing here is imported before it is asked for.
 """
@@ -9,10 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .drivers import DriverConformance as DriverConformance
+    from .formats import FormatConformance as FormatConformance
+    from .scripted import ScriptedDriver as ScriptedDriver
     from .servers import MariaDB as MariaDB
 
 _WHERE = {
+    "DriverConformance": ".drivers",
+    "FormatConformance": ".formats",
     "MariaDB": ".servers",
+    "ScriptedDriver": ".scripted",
 }
 """Public name → module that has it."""
 
