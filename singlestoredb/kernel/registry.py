@@ -84,6 +84,8 @@ class Registry:
 
     def _choose(self, family: Family, name: str, policy: Policy) -> Selection:
         offers = [r for r in self.catalog.records(family.name) if r.name == name]
+        # The order of sys.path decides nothing, not even the order of a message.
+        offers.sort(key=lambda r: (normalise(r.distribution), r.serial))
         if not offers:
             raise self._not_found(family, name, policy)
         allowed = [r for r in offers if policy.refusal(r) is None]

@@ -315,8 +315,8 @@ class DriverConformance:
             for buffered in (True, False):
                 try:
                     cursor = conn.cursor(results_type=name, buffered=buffered)
-                except s2.plugins.PluginLoadError:
-                    continue  # its library is not installed here
+                except s2.plugins.PluginError:
+                    continue  # it cannot be used here: no library, switched off, a tie
                 with cursor:
                     cursor.execute(f"SELECT * FROM {TABLE} ORDER BY id")
                     assert len(cursor.fetchall()) == len(ROWS)
