@@ -56,9 +56,9 @@ class Environment:
             timeout=300,
         )
 
-    def s2(self, *args: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run the command ``s2``."""
-        return self.run_python("-m", "singlestoredb.cli", *args, check=check, **env)
+    def s2(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the command ``s2``, whether it succeeds or not."""
+        return self.run_python("-m", "singlestoredb.cli", *args, check=False, **env)
 
     def states(self, **env: str) -> dict[tuple[str, str, str], str]:
         """Return (family, name, distribution) → state and reason."""
@@ -168,7 +168,7 @@ def test_broken_and_shapeless_plugins_are_reported(env: Environment) -> None:
     assert broken.startswith("cannot load format plugin 'broken' (acme-broken 0.3, acme_broken)")
     assert broken.endswith("(pip install a_library_that_is_not_there)")
     assert "implements no hook of its family" in states["formats", "shapeless", "acme-shapeless"]
-    checked = env.s2("plugins", "check", check=False)
+    checked = env.s2("plugins", "check")
     assert checked.returncode == 1
     assert "formats:broken (acme-broken 0.3)" in checked.stderr
     assert "Traceback" not in checked.stderr
@@ -183,7 +183,7 @@ def test_the_table_is_for_people(env: Environment) -> None:
 
 
 def test_explaining_what_is_not_there(env: Environment) -> None:
-    failed = env.s2("plugins", "explain", "formats:acm", check=False)
+    failed = env.s2("plugins", "explain", "formats:acm")
     assert failed.returncode == 1
     assert failed.stderr.startswith("Error: no format named 'acm'. Did you mean 'acme'?")
 
