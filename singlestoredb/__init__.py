@@ -6,10 +6,10 @@ Names load on first use: importing this package imports neither a driver nor a d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._version import __version__
 
+# Type checkers take this name for true; importing typing would cost more than all of this module.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import plugins
     from .config import describe_option, get_option, option_context, options, set_option
@@ -126,7 +126,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     from importlib import import_module
 
     if name in _MODULES:
@@ -134,7 +134,7 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
 

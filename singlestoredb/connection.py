@@ -548,8 +548,8 @@ class Connection(Session):
     def __del__(self) -> None:
         opened = self._driver_connection
         if opened is not None:
-            self._driver_connection = None
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+            self._driver_connection = None
             opened.close()
 
     def __repr__(self) -> str:
