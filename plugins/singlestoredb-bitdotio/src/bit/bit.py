@@ -210,33 +210,28 @@ def main() -> None:
     """Run ``bit`` and exit; errors become JSON on standard error."""
     try:
         bitio.main(prog_name="bit", auto_envvar_prefix="BITIO", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has seen enough; keep the interpreter from complaining about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_FAILED)
     except click.Abort:
         sys.exit(130)
     except click.UsageError as exc:
         if type(exc).__name__ == "NoArgsIsHelpError":  # click 8.2 and newer: no command given
             exc.show()
         else:
-            _complain(exc, exc.format_message())
+            _complain("UsageError", exc.format_message())
         sys.exit(EXIT_USAGE)
     except click.ClickException as exc:
-        _complain(exc, exc.format_message())
+        _complain(type(exc).__name__, exc.format_message())
         sys.exit(EXIT_FAILED)
     except ApiError as exc:
         message = exc.data.get("error") if isinstance(exc.data, dict) else None
-        _complain(exc, message or str(exc), status_code=exc.status_code, data=exc.data)
+        _complain("ApiError", message or str(exc), status_code=exc.status_code, data=exc.data)
         sys.exit(EXIT_FAILED)
     except Exception as exc:
-        _complain(exc, str(exc).strip())
+        _complain(type(exc).__name__, str(exc).strip())
         sys.exit(EXIT_FAILED)
 
 
-def _complain(exc: Exception, message: Any, **more: Any) -> None:
-    error = {"type": type(exc).__name__, "message": message, **more}
+def _complain(kind: str, message: Any, **more: Any) -> None:
+    error = {"type": kind, "message": message, **more}
     click.echo(json.dumps({"error": error}), err=True)
 
 
