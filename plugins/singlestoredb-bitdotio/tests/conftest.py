@@ -1,9 +1,8 @@
-"""One back end on one private PostgreSQL for all tests of this part, one database for each test."""
+"""One back end on one private PostgreSQL, and one database, for all tests of this part."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -35,12 +34,23 @@ def sdk(local: server.LocalServer) -> Iterator[_BitV2]:
         yield b
 
 
+@pytest.fixture(scope="session")
+def lasting_database(local: server.LocalServer) -> str:
+    with bitdotio(local.token, api_url=local.api_url) as b:
+        name: str = b.create_database("tests")["name"]
+    return name
+
+
 @pytest.fixture
-def database(sdk: _BitV2) -> Iterator[str]:
-    """A new, empty database, dropped after the test."""
-    name: str = sdk.create_database(f"t-{secrets.token_hex(4)}")["name"]
-    yield name
-    sdk.delete_database(name)
+def database(local: server.LocalServer, lasting_database: str) -> Iterator[str]:
+    """Name of an empty database: always the same, emptied after the test."""
+    yield lasting_database
+    with bitdotio(local.token, api_url=local.api_url) as b:
+        b.query(
+            lasting_database,
+            # A transaction that a test forgot must not hold up all tests for ever.
+            "SET LOCAL lock_timeout = '10s'; DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+        )
 
 
 @pytest.fixture

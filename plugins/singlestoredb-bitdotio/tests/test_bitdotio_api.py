@@ -260,7 +260,19 @@ def test_rename_while_connections_are_open(sdk: _BitV2) -> None:
     sdk.delete_database("local/new")
 
 
+@pytest.fixture
+def uuids_for_everybody() -> Iterator[None]:
+    """What a program may have done to psycopg2: importing its extras does it for ranges."""
+    from psycopg2 import extensions, extras
+
+    extras.register_uuid()  # type: ignore[no-untyped-call] # psycopg2's stubs
+    yield
+    for oid in (2950, 2951):
+        del extensions.string_types[oid]
+
+
 @pytest.mark.parametrize("via", ["http", "pg"])
+@pytest.mark.usefixtures("uuids_for_everybody")
 def test_query_results(local: server.LocalServer, database: str, via: str) -> None:
     text = """
         SELECT 1 AS int, 9007199254740993 AS big, 1.10 AS num, 2.5::float8 AS float,
@@ -268,7 +280,9 @@ def test_query_results(local: server.LocalServer, database: str, via: str) -> No
                DATE '2024-02-29' AS date, TIMESTAMP '2024-02-29 12:00:00.5' AS ts,
                INTERVAL '1 day 2:00' AS span, '\\x00ff'::bytea AS bytes,
                '{"a": [1, null]}'::jsonb AS json, ARRAY[1, 2] AS ints, ARRAY[1.5, NULL] AS nums,
-               ARRAY[DATE 'infinity'] AS dates, ROW(1, 'x') AS pair
+               ARRAY[DATE 'infinity'] AS dates, ROW(1, 'x') AS pair, '[1,3)'::int4range AS range,
+               '00000000-0000-0000-0000-000000000001'::uuid AS uuid,
+               ARRAY['10.0.0.1'::inet] AS hosts
     """
     expected: dict[str, tuple[str, Any]] = {
         "int": ("integer", 1),
@@ -288,6 +302,9 @@ def test_query_results(local: server.LocalServer, database: str, via: str) -> No
         "nums": ("numeric[]", ["1.5", None]),
         "dates": ("date[]", ["infinity"]),
         "pair": ("record", "(1,x)"),
+        "range": ("int4range", "[1,3)"),
+        "uuid": ("uuid", "00000000-0000-0000-0000-000000000001"),
+        "hosts": ("inet[]", "{10.0.0.1}"),
     }
     with bitdotio(local.token, api_url=local.api_url, query_via=via) as b:
         arrays = b.query(database, text)

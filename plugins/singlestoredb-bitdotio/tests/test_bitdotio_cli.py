@@ -40,20 +40,22 @@ VARYING = [
 ]
 
 
+@pytest.fixture(scope="module")
+def empty_server() -> Iterator[server.LocalServer]:
+    """A back end without any database."""
+    with server.start() as running:
+        yield running
+
+
 @pytest.fixture
-def api(local: server.LocalServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The environment of the commands; no database is left before and after."""
-
-    def clear() -> None:
-        with bitdotio(local.token, api_url=local.api_url) as b:
-            for database in b.list_databases():
-                b.delete_database(database["name"])
-
-    monkeypatch.setenv("BITIO_KEY", local.token)
-    monkeypatch.setenv("BITIO_API_URL", local.api_url)
-    clear()
+def api(empty_server: server.LocalServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment of the commands; what they leave is deleted."""
+    monkeypatch.setenv("BITIO_KEY", empty_server.token)
+    monkeypatch.setenv("BITIO_API_URL", empty_server.api_url)
     yield
-    clear()
+    with bitdotio(empty_server.token, api_url=empty_server.api_url) as b:
+        for database in b.list_databases():
+            b.delete_database(database["name"])
 
 
 def run(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:

@@ -19,8 +19,8 @@ from psycopg2 import extensions
 
 FORMATS = (None, "objects")
 
-# psycopg2 gives these types Python classes that JSON does not have.  OIDs (scalar, array) from
-# PostgreSQL's catalog, src/include/catalog/pg_type.dat; they never change.
+# OIDs of PostgreSQL's own types and of their arrays, from its catalog
+# (src/include/catalog/pg_type.dat); they never change.
 _AS_TEXT = {
     "bytea": (17, 1001),
     "date": (1082, 1182),
@@ -30,10 +30,14 @@ _AS_TEXT = {
     "interval": (1186, 1187),
     "timetz": (1266, 1270),
     "numeric": (1700, 1231),
+    "uuid": (2950, 2951),
 }
+# bool, int8, int2, int4, oid; text in its kinds; and arrays of these.
+_NATIVE = frozenset({16, 20, 21, 23, 26, 18, 19, 25, 705, 1042, 1043})
+_NATIVE_ARRAYS = frozenset({1000, 1016, 1005, 1007, 1028, 1002, 1003, 1009, 1014, 1015})
 
 
-def _text(value: str | None, cursor: Any) -> str | None:
+def _text(value: Any, cursor: Any) -> Any:
     return value
 
 
@@ -68,6 +72,23 @@ def _make_casters() -> list[Any]:
 
 
 _CASTERS = _make_casters()
+_CAST = frozenset(oid for caster in _CASTERS for oid in caster.values)
+
+ARRAYS = _NATIVE_ARRAYS | {
+    oid for caster in _CASTERS if caster.name.endswith("_array") for oid in caster.values
+}
+"""OIDs of the arrays that arrive as lists; any other array arrives as text."""
+
+
+def register_json_casters(scope: extensions.connection | extensions.cursor) -> None:
+    """Have values arrive on ``scope`` as JSON can express them."""
+    # psycopg2 has Python classes for more types, and the program may have registered others for
+    # everybody: all of them are text here.
+    others = tuple(set(extensions.string_types) - _CAST - _NATIVE - _NATIVE_ARRAYS)
+    if others:
+        extensions.register_type(extensions.new_type(others, "bitdotio_text", _text), scope)
+    for caster in _CASTERS:
+        extensions.register_type(caster, scope)
 
 
 def run_query(
@@ -87,8 +108,7 @@ def run_query(
         raise ValueError(f"Invalid data_format {data_format!r}: expected 'objects' or nothing")
     try:
         with connection.cursor() as cursor:
-            for caster in _CASTERS:
-                extensions.register_type(caster, cursor)
+            register_json_casters(cursor)
             cursor.execute(sql)
             rows: list[Any] = []
             metadata: dict[str, str] = {}
