@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from bitdotio import bitdotio, server
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
-
 from bitdotio import server
 
 if TYPE_CHECKING:
@@ -21,16 +20,16 @@ if TYPE_CHECKING:
 pytest.importorskip("singlestoredb_hookspecs")
 
 import nanoarrow
+from bitdotio.sdk import driver as plugin
+from bitdotio.sdk import server as server_plugin
+from bitdotio.sdk.results import FETCH_ROWS
+
 from singlestoredb import exceptions
 from singlestoredb_hookspecs import (
     ConnectionParams,
     ServerRequest,
     StatementRequest,
 )
-
-from bitdotio.sdk import driver as plugin
-from bitdotio.sdk import server as server_plugin
-from bitdotio.sdk.results import FETCH_ROWS
 
 Open = Callable[..., "PostgresConnection"]
 
@@ -45,7 +44,8 @@ def open_(local: server.LocalServer, database: str) -> Iterator[Open]:
             "driver": "bitdotio",
             "host": "127.0.0.1",
             "port": local.pg_port,
-            "user": local.token,
+            "user": "api_user",
+            "password": local.token,
             "path": database,
             "driver_options": {"sslmode": "disable"},
             **fields,
@@ -104,15 +104,15 @@ def test_info(connection: PostgresConnection, local: server.LocalServer, databas
 def test_ways_to_say_where(
     open_: Open, local: server.LocalServer, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fields: dict[str, Any] = {"host": None, "port": None, "user": None, "driver_options": {}}
+    fields: dict[str, Any] = {"host": None, "port": None, "user": None, "password": None}
+    fields["driver_options"] = {}
     if source == "environment":
         monkeypatch.setenv("BITIO_API_URL", local.environment["BITIO_API_URL"])
     elif source == "option":
         monkeypatch.setenv("BITIO_KEY", local.token)
         fields["driver_options"] = {"api_url": local.api_url}
     else:
-        fields = {"user": "api_user", "password": local.token, "ssl_disabled": True}
-        fields["driver_options"] = {}
+        fields = {"ssl_disabled": True, "driver_options": {}}
     assert rows(open_(**fields), "SELECT current_user") == [("api_user",)]
 
 
@@ -126,7 +126,7 @@ def test_parameters_reach_postgresql(open_: Open) -> None:
     ("fields", "error", "message"),
     [
         ({"port": 1}, exceptions.OperationalError, "Connection refused"),
-        ({"user": "v2_wrong"}, exceptions.OperationalError, "password authentication failed"),
+        ({"password": "v2_wrong"}, exceptions.OperationalError, "password authentication failed"),
         ({"path": "local/none"}, exceptions.OperationalError, "does not exist"),
         ({"path": None}, exceptions.InterfaceError, "no database"),
         ({"read_timeout": 1.0}, exceptions.NotSupportedError, "does not have: read_timeout"),
@@ -519,9 +519,11 @@ def test_local_server_of_the_sdk() -> None:
     assert started is not None
     try:
         url = urlsplit(started.urls["bitdotio"])
-        assert (url.username, url.hostname, url.path) == ("v2_mine", None, "/me/main")
+        assert url.netloc == "api_user:v2_mine@"
+        assert url.path == "/me/main"
         params = ConnectionParams(
             user=url.username,
+            password=url.password,
             path=unquote(url.path[1:]),
             driver_options={"api_url": unquote(url.query.removeprefix("api_url="))},
         )

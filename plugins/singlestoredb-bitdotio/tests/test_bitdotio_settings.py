@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
+import bitdotio as bitdotio_package
 import pytest
 import requests
-
 from bitdotio import __version__, bitdotio
 from bitdotio._settings import check_database_name, resolve_settings
 
@@ -168,3 +172,21 @@ def test_more_arguments_for_psycopg2() -> None:
     assert dsn.startswith("dbname=me_db ")
     assert "host=other " in dsn
     assert dsn.endswith(r"application_name='it\'s me' connect_timeout=3")
+
+
+@pytest.mark.parametrize("name", ["bitdotio", "bit.bit"])
+def test_import_is_light(name: str) -> None:
+    heavy = ("psycopg2", "requests", "singlestoredb", "http.server")
+    code = f"import sys, {name}; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_only_the_plugins_import_the_sdk() -> None:
+    package = Path(bitdotio_package.__file__).parent
+    importing = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*(from|import) singlestoredb", path.read_text("utf-8"), re.M)
+    }
+    assert importing == {"sdk"}

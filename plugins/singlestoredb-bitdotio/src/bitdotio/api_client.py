@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-import requests
+from typing import TYPE_CHECKING, Any
 
 from bitdotio._version import __version__
+
+if TYPE_CHECKING:
+    import requests
 
 
 class ApiError(Exception):
@@ -26,7 +27,7 @@ class ApiError(Exception):
         return f"ApiError status_code={self.status_code} data={self.data}"
 
 
-class _BearerAuth(requests.auth.AuthBase):
+class _BearerAuth:
     """Sets the Authorization header.
 
     As the session's ``auth`` rather than one of its headers, because requests replaces a plain
@@ -58,6 +59,8 @@ class ApiClient:
         self._access_token = access_token
         self._base = f"{api_url}/{api_version}"
         self._timeout = timeout
+        import requests
+
         self._session = requests.Session()
         self._session.auth = _BearerAuth(access_token)
         self._session.headers.update(

@@ -31,9 +31,9 @@ from typing import Any
 
 import psycopg2
 from psycopg2 import extensions
-from singlestoredb_hookspecs import Column
 
 from bitdotio._query import ARRAYS, register_json_casters
+from singlestoredb_hookspecs import Column
 
 Row = tuple[Any, ...]
 

@@ -1,8 +1,8 @@
 """The driver ``bitdotio``: PostgreSQL for the SDK, over psycopg2.
 
 ``bitdotio://[user[:password]@][host[:port]]/owner/name``: the settings and their defaults are those
-of :func:`bitdotio.bitdotio`, so that with ``BITIO_API_URL`` set ``bitdotio:///owner/name`` is
-enough.  A user that is a token (``v2_…``) without password is taken for the token.
+of :func:`bitdotio.bitdotio`, the password being the token unless the database has its own, so that
+with ``BITIO_API_URL`` set ``bitdotio:///owner/name`` is enough.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 from psycopg2.extras import Json
+
+from bitdotio import ApiError, bitdotio
+from bitdotio.sdk.columns import Row, register_casters
+from bitdotio.sdk.errors import CANNOT_CONNECT, translate, translated
+from bitdotio.sdk.results import BufferedResult, StreamedResult
 from singlestoredb import exceptions
 from singlestoredb_hookspecs import (
     ConnectionParams,
@@ -27,11 +32,6 @@ from singlestoredb_hookspecs import (
     StatementRequest,
     hookimpl,
 )
-
-from bitdotio import ApiError, bitdotio
-from bitdotio.sdk.columns import Row, register_casters
-from bitdotio.sdk.errors import CANNOT_CONNECT, translate, translated
-from bitdotio.sdk.results import BufferedResult, StreamedResult
 
 SINGLESTOREDB_SPEC_VERSION = (1, 0)
 
@@ -49,10 +49,12 @@ _INFO = DriverInfo(
 )
 
 # What libpq has no counterpart for: silently ignored it would promise what is not there.
-_UNSUPPORTED = ("ssl", "ssl_cipher", "read_timeout", "write_timeout", "bind_address")
+_UNSUPPORTED = ("ssl", "read_timeout", "write_timeout", "bind_address")
 
+# A query, after white space, parentheses and comments.  Nested comments are not recognized; what
+# does not match is buffered, which is always right.
 _STREAMABLE = re.compile(
-    r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(?:SELECT|VALUES|TABLE|WITH)\b", re.I | re.S
+    r"(?:\s|\(|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*(?:SELECT|VALUES|TABLE|WITH)\b", re.I
 )
 
 
@@ -308,7 +310,7 @@ class PostgresConnection:
 
 
 def _connect(params: ConnectionParams) -> extensions.connection:
-    refused = [name for name in _UNSUPPORTED if getattr(params, name) is not None]
+    refused = [name for name in _UNSUPPORTED if getattr(params, name)]
     if any(isinstance(key, int) for key in params.conv):
         refused.append("conv by type code")
     if refused:
@@ -321,8 +323,11 @@ def _connect(params: ConnectionParams) -> extensions.connection:
             None, "no database: give it in the URL (bitdotio://host/owner/name) or as database="
         )
     user, password = params.user, params.password
-    if user is not None and user.startswith("v2_") and password is None:
-        user, password = None, user
+    if user is not None and user.startswith("v2_"):
+        # A user's name is shown in places where a secret must not be.
+        raise exceptions.InterfaceError(
+            None, "the token belongs in the password's place: bitdotio://api_user:<token>@host/…"
+        )
     token = password if password is not None else os.environ.get("BITIO_KEY") or None
     options = params.driver_options
     try:
@@ -365,4 +370,5 @@ def _libpq_options(params: ConnectionParams) -> dict[str, Any]:
         "sslcert": params.ssl_cert,
         "sslkey": params.ssl_key,
     }
-    return {name: value for name, value in options.items() if value is not None}
+    # The SDK's options for TLS are empty texts unless they are set.
+    return {name: value for name, value in options.items() if value}

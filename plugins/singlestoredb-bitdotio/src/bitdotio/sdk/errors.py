@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg2
+
 from singlestoredb import exceptions
 
 # Classes of SQLSTATE: PostgreSQL manual, appendix A.

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bitdotio.sdk.columns import Row, describe, json_reader
 from singlestoredb.exceptions import ProgrammingError
 from singlestoredb_hookspecs import ArrowBatches, Column, Shape
-
-from bitdotio.sdk.columns import Row, describe, json_reader
 
 if TYPE_CHECKING:
     from bitdotio.sdk.driver import PostgresConnection

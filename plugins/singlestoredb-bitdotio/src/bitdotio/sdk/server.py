@@ -9,11 +9,10 @@ from __future__ import annotations
 import threading
 from urllib.parse import quote
 
-from singlestoredb.exceptions import InterfaceError, NotSupportedError, OperationalError
-from singlestoredb_hookspecs import ServerRequest, hookimpl
-
 from bitdotio import ApiError, bitdotio, server
 from bitdotio.server._backend import BackendError
+from singlestoredb.exceptions import InterfaceError, NotSupportedError, OperationalError
+from singlestoredb_hookspecs import ServerRequest, hookimpl
 
 SINGLESTOREDB_SPEC_VERSION = (1, 0)
 
@@ -57,7 +56,7 @@ class BitdotioServer:
             raise
         token, api_url = quote(self._server.token, safe=""), quote(self._server.api_url)
         self.urls = {
-            NAME: f"bitdotio://{token}@/{quote(full_name)}?api_url={api_url}",
+            NAME: f"bitdotio://api_user:{token}@/{quote(full_name)}?api_url={api_url}",
             "http": self._server.environment["BITIO_API_URL"],
         }
 
