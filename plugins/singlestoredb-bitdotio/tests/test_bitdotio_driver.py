@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -419,11 +420,33 @@ def test_transactions(open_: Open) -> None:
     rows(one, "VACUUM t")  # only outside a transaction
 
 
+def test_a_failed_statement_leaves_the_transaction_whole(open_: Open) -> None:
+    connection = open_(autocommit=False)
+    rows(connection, "CREATE TABLE t (a int PRIMARY KEY)")
+    rows(connection, "SAVEPOINT mine")
+    for number in (1, 1, 2):
+        insert = StatementRequest("INSERT INTO t VALUES (%s)", [number])
+        with suppress(exceptions.IntegrityError):
+            connection.execute(insert)
+    with pytest.raises(exceptions.DataError):
+        connection.execute(StatementRequest("SELECT 1/a FROM (SELECT 0 AS a) x", buffered=False))
+    assert rows(connection, "SELECT a FROM t ORDER BY a") == [(1,), (2,)]
+    rows(connection, "/* back */ ROLLBACK TO mine")
+    rows(connection, "INSERT INTO t VALUES (3)")
+    connection.commit()
+    assert rows(connection, "SELECT a FROM t") == [(3,)]
+    connection.rollback()
+    rows(connection, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+    assert rows(connection, "SHOW transaction_isolation") == [("serializable",)]
+    rows(connection, "COMMIT")
+    assert rows(connection, "SELECT a FROM t") == [(3,)]
+
+
 def test_a_commit_that_cannot_be_is_an_error(open_: Open) -> None:
     connection = open_(autocommit=False)
     rows(connection, "CREATE TABLE t (a int)")
-    with pytest.raises(exceptions.ProgrammingError):
-        rows(connection, "SELEC")
+    with pytest.raises(exceptions.InternalError):
+        rows(connection, "ROLLBACK TO nothing")
     connection.ping()
     with pytest.raises(exceptions.InternalError, match="rolled back"):
         connection.commit()

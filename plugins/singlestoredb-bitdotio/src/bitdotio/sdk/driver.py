@@ -51,11 +51,19 @@ _INFO = DriverInfo(
 # What libpq has no counterpart for: silently ignored it would promise what is not there.
 _UNSUPPORTED = ("ssl", "read_timeout", "write_timeout", "bind_address")
 
-# A query, after white space, parentheses and comments.  Nested comments are not recognized; what
-# does not match is buffered, which is always right.
-_STREAMABLE = re.compile(
-    r"(?:\s|\(|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*(?:SELECT|VALUES|TABLE|WITH)\b", re.I
+_SKIP = r"(?:\s|\(|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*"
+"""White space, parentheses and comments.  A nested comment ends too early for it; the statement is
+then recognized by none of the patterns below, which is always safe."""
+_STREAMABLE = re.compile(rf"{_SKIP}(?:SELECT|VALUES|TABLE|WITH)\b", re.I)
+_CONTROL = re.compile(
+    rf"{_SKIP}(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION"
+    r"|SET\s+(?:LOCAL\s+)?TRANSACTION)\b",
+    re.I,
 )
+"""Statements about the transaction itself: a savepoint around one would be in its way."""
+
+_GUARD = "s2_statement"
+"""Name of the savepoint before each statement of a transaction."""
 
 
 @hookimpl
@@ -75,6 +83,10 @@ class PostgresConnection:
 
     psycopg2's own transactions are switched off (its autocommit is on): BEGIN and COMMIT are sent
     here, which lets a streamed result have a transaction of its own.
+
+    Inside a transaction each statement runs behind a savepoint.  PostgreSQL spoils a transaction
+    when a statement in it fails; SingleStore, for which the SDK's users write, undoes only the
+    statement.  The savepoint travels with the statement and costs no round trip.
     """
 
     capabilities = (
@@ -90,6 +102,7 @@ class PostgresConnection:
         self._inf_as_null = params.inf_as_null
         self._autocommit = params.autocommit is not False
         self._stream: StreamedResult | None = None
+        self._guarded = False
         self._names = (f"s2_cursor_{number}" for number in itertools.count(1))
         self._psycopg = _connect(params)
         try:
@@ -141,12 +154,31 @@ class PostgresConnection:
         with self._translated():
             statement = self._bind(request.sql, request.args)
             if not self._autocommit and self._is_idle():
-                self.run("BEGIN")
+                self._begin()
             if not request.buffered and _STREAMABLE.match(request.sql):
                 stream = self._open_stream(statement)
                 if stream is not None:
                     return stream
-            return BufferedResult(self.run(statement), self.parse_json)
+            return BufferedResult(self._run_guarded(statement), self.parse_json)
+
+    def _run_guarded(self, statement: bytes) -> Any:
+        """Run a statement so that, when it fails, the transaction around it stays whole."""
+        if self._status() != extensions.TRANSACTION_STATUS_INTRANS:
+            self._guarded = False
+            return self.run(statement)
+        release = f"RELEASE {_GUARD}; ".encode() if self._guarded else b""
+        self._guarded = False
+        if _CONTROL.match(statement.decode("utf-8", "replace")):
+            # Savepoints that the user sets must not end with ours.
+            return self.run(release + statement)
+        try:
+            cursor = self.run(release + f"SAVEPOINT {_GUARD}; ".encode() + statement)
+        except exceptions.Error:
+            if self.is_open and self._status() == extensions.TRANSACTION_STATUS_INERROR:
+                self.run(f"ROLLBACK TO {_GUARD}; RELEASE {_GUARD}")
+            raise
+        self._guarded = True
+        return cursor
 
     def run(self, statement: str | bytes) -> Any:
         """Send a statement as it is and return psycopg2's cursor with what it answered."""
@@ -155,15 +187,16 @@ class PostgresConnection:
             cursor.execute(statement)
             return cursor
 
-    def fetch(self, statement: str) -> tuple[Any, list[Row]]:
-        """Send a query as it is; return psycopg2's description of its result, and its rows."""
+    def fetch(self, statement: str, guarded: bool) -> tuple[Any, list[Row]]:
+        """Run a query; return psycopg2's description of its result, and its rows."""
         with self._translated():
-            cursor = self.run(statement)
+            text = statement.encode()
+            cursor = self._run_guarded(text) if guarded else self.run(text)
             return cursor.description, cursor.fetchall()
 
-    def _bind(self, sql: str, args: Any) -> str | bytes:
+    def _bind(self, sql: str, args: Any) -> bytes:
         if args is None or (isinstance(args, (Sequence, Mapping)) and not args):
-            return sql
+            return sql.encode()
         adapted: Any
         if isinstance(args, Mapping):
             adapted = {key: self._adapt(value) for key, value in args.items()}
@@ -198,7 +231,7 @@ class PostgresConnection:
             return str(value)
         return value
 
-    def _open_stream(self, statement: str | bytes) -> StreamedResult | None:
+    def _open_stream(self, statement: bytes) -> StreamedResult | None:
         """Declare a server-side cursor for a query; ``None`` when PostgreSQL refuses one.
 
         It does for SELECT … INTO and for queries whose WITH changes data, which no pattern can
@@ -207,18 +240,20 @@ class PostgresConnection:
         """
         name = next(self._names)
         own = self._is_idle()
-        text = statement if isinstance(statement, bytes) else statement.encode()
-        self.run("BEGIN" if own else f"SAVEPOINT {name}")
+        declare = f"DECLARE {name} NO SCROLL CURSOR FOR ".encode() + statement
+        if own:
+            self._begin()
         try:
-            self.run(f"DECLARE {name} NO SCROLL CURSOR FOR ".encode() + text)
+            if own:
+                self.run(declare)
+            else:
+                self._run_guarded(declare)
         except exceptions.Error as exc:
-            if self.is_open:
-                self.run("ROLLBACK" if own else f"ROLLBACK TO {name}")
+            if own and self.is_open:
+                self.run("ROLLBACK")
             if isinstance(exc, (exceptions.NotSupportedError, exceptions.ProgrammingError)):
                 return None
             raise
-        if not own:
-            self.run(f"RELEASE {name}")
 
         def on_close() -> None:
             self._stream = None
@@ -231,7 +266,7 @@ class PostgresConnection:
                 self.run(f"CLOSE {name}")
 
         try:
-            stream = StreamedResult(self, name, on_close)
+            stream = StreamedResult(self, name, not own, on_close)
         except BaseException:
             on_close()
             raise
@@ -254,7 +289,7 @@ class PostgresConnection:
         """Start a transaction, unless one is open."""
         self._drop_stream()
         if self._is_idle():
-            self.run("BEGIN")
+            self._begin()
 
     def commit(self) -> None:
         """Commit the transaction.
@@ -276,6 +311,10 @@ class PostgresConnection:
         self._drop_stream()
         if not self._is_idle():
             self.run("ROLLBACK")
+
+    def _begin(self) -> None:
+        self.run("BEGIN")
+        self._guarded = False
 
     def _status(self) -> int:
         return self._psycopg.info.transaction_status

@@ -22,6 +22,7 @@ _CLASSES: dict[str, type[exceptions.Error]] = {
     "28": exceptions.OperationalError,  # authorization
     "2D": exceptions.InternalError,  # transaction termination
     "34": exceptions.InternalError,  # cursor name
+    "3B": exceptions.InternalError,  # savepoint
     "3D": exceptions.ProgrammingError,  # database name
     "3F": exceptions.ProgrammingError,  # schema name
     "40": exceptions.OperationalError,  # transaction rollback

@@ -82,22 +82,30 @@ class StreamedResult(_Result):
     """Rows fetched from a cursor in the server, at most a batch of them in memory."""
 
     def __init__(
-        self, connection: PostgresConnection, name: str, on_close: Callable[[], None]
+        self,
+        connection: PostgresConnection,
+        name: str,
+        guarded: bool,
+        on_close: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._name = name
+        self._guarded = guarded
         self._on_close = on_close
         self._open = True
         self._exhausted = False
         self._kept: list[Row]
         # PostgreSQL describes the columns with the first rows, not when the cursor is declared.
-        description, self._kept = connection.fetch(self._fetch_text(FETCH_ROWS))
+        description, self._kept = self._fetch(FETCH_ROWS)
         columns = describe(description, None)
         self._exhausted = len(self._kept) < FETCH_ROWS
         super().__init__(columns, -1, connection.parse_json)
 
-    def _fetch_text(self, size: int | None) -> str:
-        return f"FETCH FORWARD {'ALL' if size is None else size} FROM {self._name}"
+    def _fetch(self, size: int | None) -> tuple[Any, list[Row]]:
+        count = "ALL" if size is None else size
+        return self._connection.fetch(
+            f"FETCH FORWARD {count} FROM {self._name}", guarded=self._guarded
+        )
 
     def _take(self, size: int | None) -> list[Row]:
         if not self._open and not self._exhausted:
@@ -106,7 +114,7 @@ class StreamedResult(_Result):
             )
         if not self._exhausted and (size is None or len(self._kept) < size):
             wanted = None if size is None else max(size - len(self._kept), FETCH_ROWS)
-            _, rows = self._connection.fetch(self._fetch_text(wanted))
+            _, rows = self._fetch(wanted)
             self._exhausted = wanted is None or len(rows) < wanted
             self._kept = self._kept + rows if self._kept else rows
         if size is None or size >= len(self._kept):
