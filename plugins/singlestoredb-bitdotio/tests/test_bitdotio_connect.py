@@ -11,7 +11,12 @@ import pytest
 from bitdotio import server
 
 # The distribution is usable without the SDK; with it, nothing here is skipped.
-s2 = pytest.importorskip("singlestoredb")
+pytest.importorskip("singlestoredb")
+
+from bitdotio.sdk.server import s2_start_server
+
+import singlestoredb as s2
+from singlestoredb_hookspecs import ServerRequest
 
 if TYPE_CHECKING:
     from singlestoredb.connection import Connection
@@ -139,15 +144,18 @@ def test_an_address_in_the_url(local: server.LocalServer, database: str) -> None
     assert local.token not in str(caught.value)
 
 
-def test_server_url_of_the_sdk() -> None:
-    from bitdotio.sdk.server import s2_start_server
-
-    from singlestoredb_hookspecs import ServerRequest
-
-    started = s2_start_server("bitdotio", ServerRequest())
+def test_local_server_of_the_sdk() -> None:
+    options = {"token": "v2_mine", "owner": "me"}
+    started = s2_start_server("bitdotio", ServerRequest(options=options))
     assert started is not None
     try:
-        with s2.connect(started.urls["bitdotio"]) as connection:
-            assert connection.execute("SELECT current_database()").fetchone() == ("local/main",)
+        assert started.pid is None
+        assert not started.wait(0)
+        url = started.urls["bitdotio"]
+        assert url.startswith("bitdotio://api_user:v2_mine@/me/main?api_url=http%3A//127.0.0.1%3A")
+        with s2.connect(url) as connection:
+            assert connection.execute("SELECT current_database()").fetchone() == ("me/main",)
     finally:
         started.stop()
+    started.stop()
+    assert started.wait(0)

@@ -534,34 +534,6 @@ def test_a_lost_connection(
 # -- the server plugin -------------------------------------------------------------------------
 
 
-def test_local_server_of_the_sdk() -> None:
-    from urllib.parse import unquote, urlsplit
-
-    options = {"token": "v2_mine", "owner": "me"}
-    started = server_plugin.s2_start_server("bitdotio", ServerRequest(options=options))
-    assert started is not None
-    try:
-        url = urlsplit(started.urls["bitdotio"])
-        assert url.netloc == "api_user:v2_mine@"
-        assert url.path == "/me/main"
-        params = ConnectionParams(
-            user=url.username,
-            password=url.password,
-            path=unquote(url.path[1:]),
-            driver_options={"api_url": unquote(url.query.removeprefix("api_url="))},
-        )
-        connection = plugin.s2_open_driver("bitdotio", params)
-        assert connection is not None
-        assert rows(connection, "SELECT current_database()") == [("me/main",)]
-        connection.close()
-        assert started.pid is None
-        assert not started.wait(0)
-    finally:
-        started.stop()
-    started.stop()
-    assert started.wait(0)
-
-
 @pytest.mark.parametrize(
     ("request_", "error", "message"),
     [

@@ -119,19 +119,6 @@ def test_a_folder_keeps_its_databases(open_folder: Path) -> None:
         assert [d["name"] for d in b.list_databases()] == ["local/kept"]
 
 
-def test_a_temporary_folder_is_removed() -> None:
-    postgres = server.PrivatePostgres()
-    with postgres:
-        folder = postgres._folder
-        assert folder is not None
-        assert folder.exists()
-        pid = postgres.pid
-        assert "127.0.0.1" in repr(postgres)
-    assert not folder.exists()
-    assert not is_running(pid)
-    assert repr(postgres) == "<PrivatePostgres stopped>"
-
-
 @pytest.mark.skipif(not AS_ROOT, reason="only root runs PostgreSQL as somebody else")
 def test_as_root_a_folder_must_belong_to_the_account(tmp_path: Path) -> None:
     with pytest.raises(server.PostgresError, match=r"must belong to (postgres|nobody)"):
@@ -169,54 +156,67 @@ def test_missing_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         server.start()
 
 
-def test_a_cluster_that_does_not_start_says_why(tmp_path: Path) -> None:
+def test_a_temporary_cluster_that_does_not_start_says_why_and_is_removed() -> None:
     postgres = server.PrivatePostgres()
-    try:
-        postgres.start()
-        assert postgres._folder is not None
-        postgres._end_process()
-        (postgres._folder / "data" / "postgresql.conf").write_text("no_such_setting = 1\n")
+    with postgres:
+        folder, pid = postgres._folder, postgres.pid
+        assert folder is not None
+        assert is_running(pid)
+        assert f"127.0.0.1:{postgres.port}" in repr(postgres)
+        (folder / "data" / "postgresql.conf").write_text("no_such_setting = 1\n")
         with pytest.raises(server.PostgresError, match="no_such_setting"):
-            postgres.start()
-    finally:
-        postgres.stop()
+            postgres.restart()
+    assert not folder.exists()
+    assert not is_running(pid)
+    assert repr(postgres) == "<PrivatePostgres stopped>"
 
 
-def test_while_postgresql_is_down() -> None:
-    with server.start() as local, bitdotio(local.token, api_url=local.api_url) as b:
-        name = b.create_database("db")["name"]
-        assert local.postgres is not None
-        local.postgres._end_process()
-        for call in (b.list_databases, lambda: b.query(name, "SELECT 1")):
-            with pytest.raises(ApiError, match="Connection refused") as caught:
-                call()
-            assert caught.value.status_code == 503
+def test_while_postgresql_is_down(given: server.PrivatePostgres) -> None:
+    with server.start(given.dsn) as local, bitdotio(local.token, api_url=local.api_url) as b:
+        name = b.create_database("down")["name"]
+        given._end_process()
+        try:
+            for call in (b.list_databases, lambda: b.query(name, "SELECT 1")):
+                with pytest.raises(ApiError, match="Connection refused") as caught:
+                    call()
+                assert caught.value.status_code == 503
+        finally:
+            given.restart()
+        b.delete_database(name)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_bit_serve_ends_with_all_it_started(number: signal.Signals) -> None:
+@pytest.mark.parametrize("private", [True, False])
+def test_bit_serve_ends_with_all_it_started(given: server.PrivatePostgres, private: bool) -> None:
+    environment = {"BITIO_KEY": "v2_mine"}
+    if not private:
+        environment["BITIO_SERVE_POSTGRES"] = given.dsn
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "bit.bit", "serve", "--owner", "me"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "BITIO_KEY": "v2_mine"},
+        env={**os.environ, **environment},
     )
     try:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         assert ready["token"] == "v2_mine"
+        assert (ready["pg_port"] == given.port) is not private
         with bitdotio(None, api_url=ready["BITIO_API_URL"]) as b:
-            name = b.create_database("db")["name"]
-            assert name == "me/db"
+            name = b.create_database("served")["name"]
+            assert name == "me/served"
             with b.pooled_cursor(name) as cursor:
                 cursor.execute("SELECT 1")
                 assert cursor.fetchone() == (1,)
-        process.send_signal(number)
+            b.delete_database(name)
+        process.send_signal(signal.SIGTERM if private else signal.SIGINT)
         output, errors = process.communicate(timeout=30)
     finally:
         process.kill()
         process.communicate()
     assert (output, errors, process.returncode) == ("", "", 0)
-    with pytest.raises(psycopg2.OperationalError, match="Connection refused"):
-        psycopg2.connect(host=ready["pg_host"], port=ready["pg_port"])
+    if private:
+        with pytest.raises(psycopg2.OperationalError, match="Connection refused"):
+            psycopg2.connect(host=ready["pg_host"], port=ready["pg_port"])
+    else:
+        execute(given, "SELECT 1")
