@@ -113,6 +113,13 @@ def test_requests(recorder: Recorder, recorded: _BitV2) -> None:
     assert recorder.last() == ("GET", "/v2beta/db/", None)
 
 
+def test_a_proxy_does_not_get_what_is_for_this_machine(
+    recorded: _BitV2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert recorded.get_database("me/db") == {}
+
+
 def test_api_version_is_part_of_the_path(recorder: Recorder) -> None:
     with bitdotio(TOKEN, api_url=recorder.url + "/prefix", api_version="v9") as b:
         b.get_database("me/db")

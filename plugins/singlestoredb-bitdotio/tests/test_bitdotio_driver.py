@@ -129,6 +129,7 @@ def test_parameters_reach_postgresql(open_: Open) -> None:
         ({"port": 1}, exceptions.OperationalError, "Connection refused"),
         ({"password": "v2_wrong"}, exceptions.OperationalError, "password authentication failed"),
         ({"path": "local/none"}, exceptions.OperationalError, "does not exist"),
+        ({"password": None}, exceptions.OperationalError, "no password supplied"),
         ({"path": None}, exceptions.InterfaceError, "no database"),
         ({"read_timeout": 1.0}, exceptions.NotSupportedError, "does not have: read_timeout"),
         ({"conv": {3: str}}, exceptions.NotSupportedError, "conv by type code"),

@@ -117,6 +117,9 @@ def test_a_folder_keeps_its_databases(open_folder: Path) -> None:
     assert folder.stat().st_mode & 0o077 == 0
     with server.start(folder=folder) as local, bitdotio(local.token, api_url=local.api_url) as b:
         assert [d["name"] for d in b.list_databases()] == ["local/kept"]
+    (folder / "superuser.json").unlink()
+    with pytest.raises(server.PostgresError, match="was not made here"):
+        server.start(folder=folder)
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root runs PostgreSQL as somebody else")

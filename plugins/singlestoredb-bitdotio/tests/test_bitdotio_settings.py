@@ -38,6 +38,11 @@ def test_tokens_of_the_service_have_one_form(token: Any) -> None:
         assert str(token) not in str(caught.value)
 
 
+def test_a_missing_token_is_told_from_a_wrong_one() -> None:
+    with pytest.raises(ValueError, match="none was given"):
+        bitdotio(None)
+
+
 def test_other_tokens_on_request_or_with_an_own_api() -> None:
     assert resolve_settings("secret", validate_token=False, environ={}).token == "secret"
     assert resolve_settings("secret", api_url="http://h:1", environ={}).token == "secret"

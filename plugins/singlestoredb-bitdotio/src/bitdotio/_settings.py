@@ -137,6 +137,10 @@ def _split_api_url(text: str) -> tuple[str, str | None]:
 
 def check_token(token: Any, *, strict: bool = True) -> str:
     """Return ``token``; raise ``ValueError`` (without it) unless it can be an access token."""
+    if token is None:
+        raise ValueError(
+            "Invalid access token: none was given; pass one, or an api_url that holds one"
+        )
     rule = _TOKEN if strict else _HEADER_SAFE
     if not isinstance(token, str) or not rule.fullmatch(token):
         expected = "'v2_' and word characters" if strict else "visible ASCII characters only"

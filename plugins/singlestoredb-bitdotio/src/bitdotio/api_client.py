@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from bitdotio._version import __version__
 
 if TYPE_CHECKING:
     import requests
+
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class ApiError(Exception):
@@ -62,6 +66,8 @@ class ApiClient:
         import requests
 
         self._session = requests.Session()
+        # A proxy of the environment has no way to this machine, and no business with the token.
+        self._session.trust_env = urlsplit(api_url).hostname not in _LOOPBACK
         self._session.auth = _BearerAuth(access_token)
         self._session.headers.update(
             {

@@ -369,6 +369,10 @@ def _connect(params: ConnectionParams) -> extensions.connection:
         )
     token = password if password is not None else os.environ.get("BITIO_KEY") or None
     options = params.driver_options
+    libpq_options = _libpq_options(params)
+    if token is None and (params.host or params.unix_socket):
+        # Without any secret libpq looks for one itself (.pgpass), or needs none.
+        token, libpq_options["password"] = "none", None
     try:
         sdk = bitdotio(
             token,
@@ -379,7 +383,7 @@ def _connect(params: ConnectionParams) -> extensions.connection:
             db_password=password,
             sslmode=options.get("sslmode") or _sslmode(params),
             validate_token=False,
-            connect_kwargs=_libpq_options(params),
+            connect_kwargs=libpq_options,
         )
     except ValueError as exc:
         raise exceptions.InterfaceError(None, str(exc)) from exc

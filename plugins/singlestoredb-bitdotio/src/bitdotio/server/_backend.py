@@ -57,8 +57,9 @@ class Backend:
             self._prepare_role(connection)
             self.host = connection.info.host
             self.port = connection.info.port
+            dbname = connection.info.dbname
         try:
-            self._connect_as_user("postgres").close()
+            self._connect_as_user(dbname).close()
         except psycopg2.OperationalError as exc:
             raise BackendError(
                 503,

@@ -51,6 +51,11 @@ class PrivatePostgres:
     def __init__(
         self, folder: str | os.PathLike[str] | None = None, bin_dir: str | None = None
     ) -> None:
+        if os.name != "posix":
+            raise PostgresError(
+                "a private PostgreSQL needs a POSIX system; give the connection string of a "
+                "running server"
+            )
         self._bin = _find_programs(bin_dir)
         self._account = _unprivileged_account()
         self._temporary = folder is None
@@ -125,7 +130,13 @@ class PrivatePostgres:
             )
         secret = folder / "superuser.json"
         if (folder / "data" / "PG_VERSION").exists():
-            self._password = json.loads(secret.read_text("utf-8"))["password"]
+            try:
+                self._password = json.loads(secret.read_text("utf-8"))["password"]
+            except FileNotFoundError:
+                raise PostgresError(
+                    f"the cluster in {folder} was not made here; start it yourself and give its "
+                    "connection string"
+                ) from None
             return
         self._password = secrets.token_hex(16)
         self._write_secret(secret, json.dumps({"password": self._password}))
