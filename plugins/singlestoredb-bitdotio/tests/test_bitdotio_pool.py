@@ -129,11 +129,15 @@ def test_backend_terminated_while_in_use(
     def lose_the_connection() -> None:
         with sdk.pooled_cursor(database) as cursor:
             terminate(pid_of(cursor.connection))
-            cursor.execute("SELECT 1")
+            try:
+                cursor.execute("SELECT 1")
+            except psycopg2.Error as exc:
+                raise exc from KeyError("the caller's own cause")
 
     # Not the InterfaceError of the rollback that is then impossible.
-    with pytest.raises(psycopg2.OperationalError, match=r"(?i)terminat"):
+    with pytest.raises(psycopg2.OperationalError, match=r"(?i)terminat") as caught:
         lose_the_connection()
+    assert isinstance(caught.value.__cause__, KeyError)
     assert pool_of(sdk, database)._idle == []
     assert pool_of(sdk, database)._used == {}
     use(sdk, database)

@@ -370,7 +370,7 @@ def _transaction(connection: psycopg2.extensions.connection) -> Iterator[None]:
     except BaseException as exc:
         if failure is None or exc is failure:
             raise
-        raise failure from None
+        raise failure from failure.__cause__
 
 
 def _import_psycopg2() -> None:
