@@ -19,7 +19,6 @@ Decisions that are not obvious:
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -39,7 +38,7 @@ _Escape = Callable[[Any], str]
 
 def _text(value: str) -> str:
     # "in" runs at memory speed and most texts need nothing, so seven looks beat translate() and a
-    # compiled pattern: 0.3 us against 2 and 9 for 2000 clean characters (CPython 3.13).
+    # compiled pattern: 0.2 us against 1.3 and 14 for 2000 clean characters (CPython 3.13).
     if "\\" in value:  # first: the others add backslashes
         value = value.replace("\\", "\\\\")
     if "'" in value:
@@ -77,20 +76,21 @@ def _prefixed_bytes(value: bytes | bytearray | memoryview) -> str:
     return f"_binary X'{value.hex()}'"
 
 
+# The methods are called through their classes: a subclass's may say more, as pandas's nanoseconds.
 def _date(value: date) -> str:
-    return f"'{value.isoformat()}'"
+    return f"'{date.isoformat(value)}'"
 
 
 def _datetime(value: datetime) -> str:
     if value.tzinfo is not None:
         value = value.replace(tzinfo=None)
-    return f"'{value.isoformat(' ')}'"
+    return f"'{datetime.isoformat(value, ' ')}'"
 
 
 def _time(value: time) -> str:
     if value.tzinfo is not None:
         value = value.replace(tzinfo=None)
-    return f"'{value.isoformat()}'"
+    return f"'{time.isoformat(value)}'"
 
 
 def _timedelta(value: timedelta) -> str:
@@ -312,9 +312,6 @@ class Escaper:
             elif package == "shapely" and name == "BaseGeometry":
                 text = self._table[str]
                 return lambda value: text(value.wkt)
-            elif package == "pygeos" and name == "Geometry":
-                text = self._table[str]
-                return lambda value: text(sys.modules["pygeos"].to_wkt(value, -1))
         return None
 
     def _numpy_integer(self, value: Any) -> str:

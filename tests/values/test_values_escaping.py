@@ -153,6 +153,8 @@ def test_pandas() -> None:
     assert escape(pd.NaT) == "NULL"
     assert escape(pd.NA) == "NULL"
     assert escape(pd.Timestamp("2020-01-02 03:04:05.5")) == "'2020-01-02 03:04:05.500000'"
+    assert escape(pd.Timestamp("2020-01-02 03:04:05.123456789")) == "'2020-01-02 03:04:05.123456'"
+    assert escape(pd.Timestamp("2020-01-02 03:04:05+02:00")) == "'2020-01-02 03:04:05'"
     assert escape(pd.Timedelta(seconds=-1)) == "'-00:00:01'"
 
 
