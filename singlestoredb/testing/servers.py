@@ -152,7 +152,11 @@ class MariaDB:
             return self
         binary = _find_binary(self._binary)
         if self._folder is None:
-            self._create(binary)
+            try:
+                self._create(binary)
+            except BaseException:
+                self.close()
+                raise
         for attempt in range(3):
             if not self.port:
                 self.port = _free_port()
@@ -160,7 +164,7 @@ class MariaDB:
                 self._launch(binary)
             except ServerError as exc:
                 # Somebody may have taken the port since it was chosen.
-                if attempt == 2 or "port" not in str(exc):
+                if attempt == 2 or "Bind on TCP/IP port" not in str(exc):
                     raise
                 self.port = 0
             else:

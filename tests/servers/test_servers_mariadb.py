@@ -158,6 +158,17 @@ def test_a_server_that_does_not_start_shows_its_log(mariadb: MariaDB) -> None:
         _ = server.folder  # removed
 
 
+def test_tables_that_cannot_be_made_leave_nothing_behind(
+    mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("singlestoredb.testing.servers._bootstrap_script", lambda _: b"NONSENSE;\n")
+    with pytest.raises(ServerError, match="MariaDB cannot make its tables"):
+        MariaDB().start()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_port_that_is_taken_is_left_to_its_owner(mariadb: MariaDB) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
