@@ -90,9 +90,10 @@ class JSONWebToken:
         for name in ("email", "exp"):
             if not claims.get(name):
                 raise ValueError(f"the token has no claim {name!r}")
-        if not isinstance(claims["exp"], (int, float)):
-            raise ValueError("the token's claim 'exp' is not a number")
-        expires = datetime.datetime.fromtimestamp(claims["exp"], datetime.timezone.utc)
+        try:
+            expires = datetime.datetime.fromtimestamp(claims["exp"], datetime.timezone.utc)
+        except (TypeError, ValueError, OverflowError, OSError) as exc:
+            raise ValueError("the token's claim 'exp' is no point in time") from exc
         return cls(text, expires=expires, email=claims["email"], username=username)
 
     def __str__(self) -> str:

@@ -111,6 +111,8 @@ def test_from_token() -> None:
     [
         ({"email": None}, "the token has no claim 'email'"),
         ({"exp": None}, "the token has no claim 'exp'"),
+        ({"exp": "soon"}, "the token's claim 'exp' is no point in time"),
+        ({"exp": 10**30}, "the token's claim 'exp' is no point in time"),
         ({"username": None, "sub": None}, "the token has no claim 'username' and none 'sub'"),
     ],
 )
