@@ -326,6 +326,21 @@ def test_geometry() -> None:
     assert conv.geometry_or_none(b"") is None
 
 
+def test_pygeos_stands_in_for_shapely() -> None:
+    # It is no longer published for new versions of Python; only the choice is tested.
+    code = """
+import sys, types
+sys.modules["shapely"] = None
+sys.modules["pygeos"] = types.SimpleNamespace(
+    from_wkt=lambda x: ("wkt", x), from_wkb=lambda x: ("wkb", x), GEOSException=ValueError
+)
+from singlestoredb.converters import geometry_or_none
+print(geometry_or_none("POINT (1 2)"), geometry_or_none(b"\\0\\0\\0\\0\\1"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "('wkt', 'POINT (1 2)') ('wkb', b'\\x01')"
+
+
 def test_bson() -> None:
     bson = pytest.importorskip("bson", reason="pymongo is optional")
     document = {"a": 1, "b": ["x", None]}
