@@ -359,12 +359,12 @@ class Connection(Session):
 
     def escape(self, value: Any, mapping: Mapping[type, Any] | None = None) -> str:
         """Return a value as an SQL literal, for this connection's sql_mode."""
+        if mapping is None:
+            return self._escaper().escape(value)
         from singlestoredb.escaping import escape
 
-        options: dict[str, Any] = dict(self._escape_options)
-        if mapping is not None:
-            options["encoders"] = mapping
-        return escape(value, no_backslash_escapes=not self._opened().escapes_backslash, **options)
+        no_backslash = not self._opened().escapes_backslash
+        return escape(value, encoders=mapping, no_backslash_escapes=no_backslash)
 
     def literal(self, value: Any) -> str:
         """Return a value as an SQL literal."""

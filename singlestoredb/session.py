@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from singlestoredb.config import get_option
+from singlestoredb.escaping import Escaper
 from singlestoredb.exceptions import InterfaceError, NotSupportedError
 from singlestoredb.kernel import get_registry
 from singlestoredb.kernel.errors import PluginLoadError
@@ -52,16 +53,19 @@ class Session:
         self._driver_plugin = self._registry.activate("drivers", params.driver)
         self.paramstyle = self._hooks.driver_info(self._driver_plugin, params.driver).paramstyle
         self._registry.select("formats", params.results_type)
-        self._escape_options: dict[str, Any] = {
-            "nan_as_null": params.nan_as_null,
-            "inf_as_null": params.inf_as_null,
-            "binary_prefix": params.binary_prefix,
-        }
         encoders = {k: v for k, v in params.conv.items() if not isinstance(k, int)}
-        if encoders:
-            from singlestoredb.escaping import encoders as defaults
-
-            self._escape_options["encoders"] = {**defaults, **encoders}
+        # Two of them, because the server's sql_mode can change with any statement, and a literal
+        # for the wrong one is a hole.
+        self._escapers = tuple(
+            Escaper(
+                encoders or None,
+                no_backslash_escapes=no_backslash,
+                nan_as_null=params.nan_as_null,
+                inf_as_null=params.inf_as_null,
+                binary_prefix=params.binary_prefix,
+            )
+            for no_backslash in (True, False)
+        )
         self._look_at_options()
         for record, error in self._registry.activate_all("extensions"):
             log.error("plugin %s takes no part: %s", record.key, error)
@@ -118,15 +122,13 @@ class Session:
 
     def _interpolate(self, query: str, args: Any) -> str:
         """Write parameters into a statement."""
-        from singlestoredb.escaping import interpolate
-
-        return interpolate(
-            query,
-            args,
-            empty_args=self._params.interpolate_query_with_empty_args,
-            no_backslash_escapes=not self._opened().escapes_backslash,
-            **self._escape_options,
+        return self._escaper().interpolate(
+            query, args, empty_args=self._params.interpolate_query_with_empty_args
         )
+
+    def _escaper(self) -> Escaper:
+        """Return what writes literals as the server reads them now."""
+        return self._escapers[self._opened().escapes_backslash]
 
     def _run(
         self, query: str, args: Any, buffered: bool, shape: Shape, infile_stream: Any

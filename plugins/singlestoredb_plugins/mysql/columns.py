@@ -168,32 +168,32 @@ def decode_rows(
     for data in packets:
         row: list[Any] = []
         append = row.append
-        at = 0
+        end = 0
         try:
             for decode in decoders:
-                length = data[at]
-                at += 1
+                start = end + 1
+                length = data[end]
                 if length > 250:
                     if length == 251:
                         append(None)
+                        end = start
                         continue
-                    length, at = lenenc(data, at - 1)
-                end = at + length
-                append(decode(data[at:end]))
-                at = end
-            if at != len(data):
+                    length, start = lenenc(data, end)
+                end = start + length
+                append(decode(data[start:end]))
+            if end != len(data):
                 raise IndexError
-        except IndexError:
-            raise InternalError(
-                None, "the server sent a row that does not have the announced columns"
-            ) from None
-        except (ValueError, DataError) as exc:
-            raise _explain(columns[len(row)], data, at, exc) from exc
+        except (IndexError, ValueError, DataError) as exc:
+            if end > len(data) or isinstance(exc, IndexError):
+                raise InternalError(
+                    None, "the server sent a row that does not have the announced columns"
+                ) from None
+            raise _explain(columns[len(row)], exc) from exc
         rows.append(tuple(row))
     return rows
 
 
-def _explain(column: Column, data: bytes, at: int, exc: Exception) -> DataError:
+def _explain(column: Column, exc: Exception) -> DataError:
     hint = getattr(exc, "hint", None)
     if isinstance(exc, UnicodeDecodeError):
         hint = "encoding_errors='replace', 'backslashreplace' or 'ignore' reads it all the same"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from singlestoredb.exceptions import (
+    DataError,
     InternalError,
     NotSupportedError,
     OperationalError,
@@ -24,6 +25,8 @@ from .wire import Command, Wire
 
 _KEPT_RESULTS = 512
 """Results whose columns are remembered: parsing a few costs more than the rest of a point query."""
+_ONE_TO_ONE = frozenset({"utf8", "utf-8", "ascii", "cp1252"})
+"""Codecs that write no character as another one's bytes."""
 _STATUS_AUTOCOMMIT = 0x0002
 _STATUS_NO_BACKSLASH_ESCAPES = 0x0200
 
@@ -128,8 +131,20 @@ class MySQLConnection:
             active.settle()
         sql = request.sql
         self._infile = (sql, request.infile_stream)
-        self.wire.send_command(Command.QUERY, sql.encode(self._encoding, "surrogateescape"))
+        self.wire.send_command(Command.QUERY, self._encoded(sql))
         return self.read_result(request.buffered)
+
+    def _encoded(self, sql: str) -> bytes:
+        data = sql.encode(self._encoding, "surrogateescape")
+        if self._encoding not in _ONE_TO_ONE and data.decode(self._encoding, "replace") != sql:
+            # Python writes the yen sign as a backslash in shift_jis: an escape that nobody meant.
+            raise DataError(
+                None,
+                f"the statement has characters that the character set {self._params.charset!r} "
+                "does not keep",
+                hint="use charset='utf8mb4'",
+            )
+        return data
 
     def _command(self, sql: str) -> None:
         self.execute(StatementRequest(sql)).close()

@@ -119,7 +119,7 @@ def _translated(exc: Any, client: _Client) -> Error:
     message = str(exc.args[1] if len(exc.args) > 1 else exc)
     if errno is None or errno == errors.CR_SERVER_LOST:
         return OperationalError(
-            errno or errors.CR_CONN_HOST_ERROR,
+            errors.CR_CONN_HOST_ERROR,
             f"Can't connect to MySQL server on {client.where!r} ({message})",
         )
     return errors.from_server(errno, message, getattr(exc, "sqlstate", None))
