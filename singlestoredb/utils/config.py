@@ -179,6 +179,11 @@ def option(name: str) -> Option:
     return _find(name)
 
 
+def all_options() -> list[Option]:
+    """Return every registered option, in the order of registration."""
+    return list(_OPTIONS.values())
+
+
 def iteroptions(*args: Any, **kwargs: Any) -> Iterator[tuple[str, Any]]:
     """Iterate over ``(name, value)`` of the forms that :func:`set_option` takes.
 
