@@ -235,12 +235,14 @@ _BARE = r"[\w.\-]+"
 _AFTER_WORD = r"(?![\w.\-])"
 _AFTER_NUMBER = r"(?![\w.])"
 
+# Only where the text of a value starts and ends is used.  Its parts are trees, not dissolved rules:
+# lark would copy their children once per level of nesting.
 _JSON = r"""
-json: _object | SINGLE
-_object: LBRACE [_member (COMMA _member)*] RBRACE
-_array: LBRACKET [_value (COMMA _value)*] RBRACKET
-_member: JSON_STRING COLON _value
-_value: _object | _array | JSON_STRING | JSON_NUMBER | JSON_WORD
+json: json_object | SINGLE
+json_object: LBRACE [json_member (COMMA json_member)*] RBRACE
+json_array: LBRACKET [_json_value (COMMA _json_value)*] RBRACKET
+json_member: JSON_STRING COLON _json_value
+_json_value: json_object | json_array | JSON_STRING | JSON_NUMBER | JSON_WORD
 JSON_STRING.1: /"(?:[^"\\\x00-\x1f]|\\.)*"/
 JSON_NUMBER: /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.])/
 JSON_WORD: /(?:true|false|null)(?!\w)/

@@ -133,9 +133,7 @@ class CommandGrammar:
         self, sql: str, error: lark.exceptions.UnexpectedInput, escapes_backslash: bool
     ) -> NoReturn:
         position = failure_offset(sql, error)
-        interactive = getattr(error, "interactive_parser", None)
-        # What the parser would really take; the sets in the exception hold more than that.
-        terminals = interactive.accepts() if interactive is not None else _terminals(error)
+        terminals = self._accepted(sql[:position], error, escapes_backslash)
         keywords, others = self._describe(terminals, escapes_backslash)
         raise syntax_error(
             sql,
@@ -145,6 +143,30 @@ class CommandGrammar:
             others=others,
             problem=_lexical_problem(sql, position, escapes_backslash),
         ) from error
+
+    def _accepted(
+        self, prefix: str, error: lark.exceptions.UnexpectedInput, escapes_backslash: bool
+    ) -> Iterable[str]:
+        """Return the terminals that may follow what was understood.
+
+        The sets in lark's exceptions hold more than the parser would really take, and after an
+        error it may already have closed what could have gone on: so the prefix is parsed again.
+        """
+        from lark.exceptions import UnexpectedInput
+
+        lalr = self._parser("lalr", escapes_backslash)
+        if lalr is not None:
+            interactive = lalr.parse_interactive(prefix)
+            try:
+                interactive.exhaust_lexer()
+            except UnexpectedInput:
+                pass  # the prefix ends within a token
+            else:
+                return interactive.accepts()
+        found: Iterable[str] | None = getattr(error, "allowed", None) or getattr(
+            error, "expected", None
+        )
+        return found or ()
 
     def _describe(
         self, terminals: Iterable[str], escapes_backslash: bool
@@ -156,9 +178,9 @@ class CommandGrammar:
         for name in terminals:
             if name in known:
                 keywords.add(known[name])
-            elif name in _WORDS:
-                others.add(_WORDS[name])
-            elif self._grammar is None:
+            elif self._grammar is not None or name == "$END":
+                others.add(_WORDS.get(name, ""))
+            else:
                 shown = self._authors_terminal(name, escapes_backslash)
                 (keywords if shown.isidentifier() else others).add(shown)
         return keywords, others - {""}
@@ -175,13 +197,6 @@ class CommandGrammar:
         except (LarkError, KeyError):
             return name
         return pattern.value.upper() if pattern.type == "str" else name
-
-
-def _terminals(error: lark.exceptions.UnexpectedInput) -> Iterable[str]:
-    found: Iterable[str] | None = getattr(error, "allowed", None) or getattr(
-        error, "expected", None
-    )
-    return found or ()
 
 
 def _lexical_problem(sql: str, position: int, escapes_backslash: bool) -> str:

@@ -107,6 +107,7 @@ class SQLHandler:
         # A command may inherit from another that is compiled already: its grammar is not ours.
         for name in _COMPILED:
             setattr(cls, name, SQLHandler.__dict__[name])
+        cls._is_compiled = False
 
     @classmethod
     def _source_text(cls) -> str:
@@ -149,14 +150,14 @@ class SQLHandler:
         lark's own tables are made when the first statement is parsed.  Raises ``ValueError`` for
         a grammar that is wrong, and ``ImportError`` when lark is not installed.
         """
-        if cls.__dict__.get("_is_compiled"):
+        if cls._is_compiled:
             return
         from .compiler import understand
         from .grammar import CommandGrammar
         from .help import render_help, render_syntax
 
         with _lock:
-            if cls.__dict__.get("_is_compiled"):
+            if cls._is_compiled:
                 return
             if grammar:
                 cls._grammar = grammar

@@ -62,12 +62,12 @@ _index: _Index | None = None
 
 def _plugin_set() -> object:
     """Return an object that stays the same until a plugin is added, removed or switched off."""
-    return kernel.registry()._complete.get("fusion")
+    return kernel.get_registry()._complete.get("fusion")
 
 
 def _plugin_handlers() -> list[tuple[Any, PluginRecord | None]]:
     """Activate the plugins of the family ``fusion`` and collect ``(class, where it came from)``."""
-    registry = kernel.registry()
+    registry = kernel.get_registry()
     for record, error in registry.activate_all("fusion"):
         log.warning("the Fusion SQL commands of %s are missing: %s", record.origin, error)
     return [
