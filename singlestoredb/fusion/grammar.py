@@ -156,13 +156,14 @@ class CommandGrammar:
 
         lalr = self._parser("lalr", escapes_backslash)
         if lalr is not None:
-            interactive = lalr.parse_interactive(prefix)
+            interactive: Any = lalr.parse_interactive(prefix)
             try:
                 interactive.exhaust_lexer()
             except UnexpectedInput:
                 pass  # the prefix ends within a token
             else:
-                return interactive.accepts()
+                accepted: set[str] = interactive.accepts()
+                return accepted
         found: Iterable[str] | None = getattr(error, "allowed", None) or getattr(
             error, "expected", None
         )

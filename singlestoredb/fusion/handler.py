@@ -150,8 +150,6 @@ class SQLHandler:
         lark's own tables are made when the first statement is parsed.  Raises ``ValueError`` for
         a grammar that is wrong, and ``ImportError`` when lark is not installed.
         """
-        if cls._is_compiled:
-            return
         from .compiler import understand
         from .grammar import CommandGrammar
         from .help import render_help, render_syntax

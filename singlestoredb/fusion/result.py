@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
+from singlestoredb_hookspecs import Column
+
 if TYPE_CHECKING:
-    from singlestoredb_hookspecs import Column, Shape
+    from singlestoredb_hookspecs import ResultStream, Shape
 
 # Type codes of the MySQL protocol:
 # https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html
@@ -100,6 +102,13 @@ class FusionSQLResult:
         self.converters: list[tuple[str | None, Callable[[Any], Any] | None]] = []
         """Per column: encoding of its text, and the function that made its values."""
         self.fields: list[Field] = []
+        self.columns: tuple[Column, ...] = ()
+        """The columns as the kernel describes them."""
+        self.rows_affected = 0
+        """Number of rows, or ``affected_rows`` when there are no columns; set by
+        :meth:`format_results`."""
+        self.last_insert_id = 0
+        """Same as ``insert_id``; set by :meth:`format_results`."""
         self._indexes: dict[str, int] = {}
         self._position = 0
         self._formatted = False
@@ -112,6 +121,7 @@ class FusionSQLResult:
         self.description.append(Description(name, dtype, None, None, 0, 0, True, 0, charset))
         self.fields.append(Field(name, 0, charset))
         self.converters.append((_ENCODINGS.get(dtype, "ascii"), None))
+        self.columns += (Column(name, dtype, charset=charset or Column.charset),)
         self._indexes[name.lower()] = len(self.fields) - 1
 
     def set_rows(self, rows: Iterable[Sequence[Any]]) -> None:
@@ -137,6 +147,8 @@ class FusionSQLResult:
         Rows stay tuples: the cursor's format shapes them.  A second call changes nothing.
         """
         self.connection = connection
+        self.rows_affected = len(self.rows) if self.fields else self.affected_rows or 0
+        self.last_insert_id = self.insert_id
         if self._formatted:
             return
         params: Mapping[str, Any] = getattr(connection, "connection_params", None) or {}
@@ -286,27 +298,6 @@ class FusionSQLResult:
 
     native: frozenset[Shape] = frozenset({"rows"})
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """The columns as the kernel describes them."""
-        from singlestoredb_hookspecs import Column
-
-        return tuple(
-            Column(d.name, d.type_code, charset=d.charset or Column.charset)
-            for d in self.description
-        )
-
-    @property
-    def rows_affected(self) -> int:
-        """Number of rows, or what the handler put into ``affected_rows`` when there are no
-        columns."""
-        return len(self.rows) if self.fields else self.affected_rows or 0
-
-    @property
-    def last_insert_id(self) -> int:
-        """Same as ``insert_id``."""
-        return self.insert_id
-
     def read_rows(self, size: int | None) -> list[tuple[Any, ...]]:
         """Return the next rows, at most ``size`` of them (``None``: all that are left)."""
         end = len(self.rows) if size is None else self._position + size
@@ -318,8 +309,9 @@ class FusionSQLResult:
         """Make the next read start at row ``row``, counted from 0."""
         self._position = row
 
-    def next_result(self) -> None:
+    def next_result(self) -> ResultStream | None:
         """Return ``None``: a command has one result."""
+        return None
 
     def close(self) -> None:
         """Do nothing: a result holds nothing but memory."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,20 @@ import pytest
 from singlestoredb.config import option_context
 from singlestoredb.fusion import SQLHandler, registry
 
+EXAMPLE = Path(__file__).parents[2] / "examples/acme-fusion/src/acme_fusion.py"
+
 CommandMaker = Callable[..., type[SQLHandler]]
+
+
+@pytest.fixture(scope="session")
+def show_things() -> Any:
+    """The command of the example distribution, from its source."""
+    spec = importlib.util.spec_from_file_location("acme_fusion_source", EXAMPLE)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.ShowThings
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from acme_fusion import ShowThings
 from singlestoredb.fusion import SQLHandler
 from singlestoredb_plugins import fusion_core
 from singlestoredb_plugins.fusion_core import (
@@ -18,12 +17,13 @@ from singlestoredb_plugins.fusion_core import (
     ShowFusionHelp,
 )
 
-Register = Callable[[type[SQLHandler]], type[SQLHandler]]
+Handler = type[SQLHandler]
+Register = Callable[[Handler], Handler]
 
 
 @pytest.fixture(autouse=True)
-def things(registered: Register) -> None:
-    registered(ShowThings)
+def things(registered: Register, show_things: Handler) -> None:
+    registered(show_things)
 
 
 def test_the_plugin() -> None:
@@ -36,22 +36,22 @@ def test_the_plugin() -> None:
     assert all("## Syntax" in handler.help for handler in handlers)
 
 
-def test_commands() -> None:
+def test_commands(show_things: Handler) -> None:
     result = ShowFusionCommands(None).execute("SHOW FUSION COMMANDS LIKE 'show acme%'")
     assert [d[0] for d in result.description] == ["Command"]
-    assert result.rows == [(ShowThings.syntax,)]
+    assert result.rows == [(show_things.syntax,)]
     everything = ShowFusionCommands(None).execute("SHOW FUSION COMMANDS").rows
     assert everything == sorted(everything)
-    assert (ShowThings.syntax,) in everything
+    assert (show_things.syntax,) in everything
     assert ShowFusionCommands(None).execute("SHOW FUSION COMMANDS LIKE '%nope%'").rows == []
 
 
 @pytest.mark.parametrize("query", ["show acme things", "SHOW ACME THINGS IN ROOM 'x' nonsense"])
-def test_grammar(query: str) -> None:
+def test_grammar(query: str, show_things: Handler) -> None:
     sql = "SHOW FUSION GRAMMAR FOR '{}'".format(query.replace("'", "''"))
     result = ShowFusionGrammar(None).execute(sql)
     assert [d[0] for d in result.description] == ["Grammar"]
-    assert result.rows == [(ShowThings.__doc__,)]
+    assert result.rows == [(show_things.__doc__,)]
 
 
 @pytest.mark.parametrize("query", ["select 1", "show acme thngs", ""])
@@ -59,10 +59,10 @@ def test_grammar_of_what_is_no_command(query: str) -> None:
     assert ShowFusionGrammar(None).execute(f"SHOW FUSION GRAMMAR FOR '{query}'").rows == []
 
 
-def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help(capsys: pytest.CaptureFixture[str], show_things: Handler) -> None:
     result = ShowFusionHelp(None).execute("SHOW FUSION HELP FOR 'show acme things'")
     assert result.columns == ()
-    assert capsys.readouterr().out == ShowThings.help
+    assert capsys.readouterr().out == show_things.help
 
 
 def test_help_of_what_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +72,7 @@ def test_help_of_what_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help_in_a_notebook(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], show_things: Handler
 ) -> None:
     shown: list[Any] = []
     display: Any = ModuleType("IPython.display")
@@ -80,7 +80,7 @@ def test_help_in_a_notebook(
     display.Markdown = lambda text: ("Markdown", text)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
     shell = SimpleNamespace(get_ipython=lambda: object())
-    monkeypatch.setitem(sys.modules, "IPython", shell)  # type: ignore[arg-type] # a stand-in
+    monkeypatch.setitem(sys.modules, "IPython", shell)
     ShowFusionHelp(None).execute("SHOW FUSION HELP FOR 'show acme things'")
-    assert shown == [("Markdown", ShowThings.help)]
+    assert shown == [("Markdown", show_things.help)]
     assert capsys.readouterr().out == ""

@@ -6,7 +6,6 @@ import pickle
 
 import pytest
 
-from acme_fusion import ShowThings
 from singlestoredb.exceptions import ProgrammingError
 from singlestoredb.fusion import SQLHandler
 from singlestoredb.fusion.errors import FusionSyntaxError
@@ -17,14 +16,17 @@ SYNTAX = (
 )
 
 
-def fail(sql: str, handler: type[SQLHandler] = ShowThings) -> FusionSyntaxError:
+Handler = type[SQLHandler]
+
+
+def fail(handler: Handler, sql: str) -> FusionSyntaxError:
     with pytest.raises(FusionSyntaxError) as caught:
         handler(None).execute(sql)
     return caught.value
 
 
-def test_the_whole_message() -> None:
-    error = fail("SHOW ACME THINGS\n  IN ROOM 'kitchen' LIMT 3;")
+def test_the_whole_message(show_things: Handler) -> None:
+    error = fail(show_things, "SHOW ACME THINGS\n  IN ROOM 'kitchen' LIMT 3;")
     assert str(error) == (
         "Could not parse statement. The non-matching portion of the text begins with 'LIMT 3;' "
         "(line 2, column 21). Expecting:\n"
@@ -38,8 +40,8 @@ def test_the_whole_message() -> None:
     assert error.expected == ("IN", "LIKE", "LIMIT", "ORDER", "the end of the statement")
 
 
-def test_its_class() -> None:
-    error = fail("SHOW ACME THINGS 1")
+def test_its_class(show_things: Handler) -> None:
+    error = fail(show_things, "SHOW ACME THINGS 1")
     assert isinstance(error, ProgrammingError)
     assert isinstance(error, ValueError)
     copied = pickle.loads(pickle.dumps(error))
@@ -72,8 +74,8 @@ def test_its_class() -> None:
         ("SHOW ACME THINGS \0", 1, 18, "expected IN"),
     ],
 )
-def test_positions(sql: str, line: int, column: int, said: str) -> None:
-    error = fail(sql)
+def test_positions(show_things: Handler, sql: str, line: int, column: int, said: str) -> None:
+    error = fail(show_things, sql)
     assert (error.line, error.column) == (line, column)
     with pytest.raises(FusionSyntaxError, match=said):
         raise error
@@ -103,13 +105,13 @@ def test_literals_are_not_shown(sql: str) -> None:
         named = NAMED '<n>'
         """
 
-    error = fail(sql, CreateX)
+    error = fail(CreateX, sql)
     assert "hunter2" not in f"{error!s}{error!r}{error.args}"
     assert "^ " in str(error)
 
 
-def test_long_statements_are_cut() -> None:
-    error = fail("SHOW ACME THINGS LIKE " + "a" * 5000 + " BAD " + "b" * 5000)
+def test_long_statements_are_cut(show_things: Handler) -> None:
+    error = fail(show_things, "SHOW ACME THINGS LIKE " + "a" * 5000 + " BAD " + "b" * 5000)
     assert (error.line, error.column) == (1, 5024)
     *_, text, caret = str(error).split("\n")
     assert len(text) == 120
@@ -123,7 +125,7 @@ def test_duplicates_outside_runs() -> None:
         point = AT '<p>'
         """
 
-    assert "found duplicate rules for 'point'" in str(fail("DO X AT a TO AT b", DoX))
+    assert "found duplicate rules for 'point'" in str(fail(DoX, "DO X AT a TO AT b"))
 
     class DoY(SQLHandler):
         """DO Y range;
@@ -131,7 +133,7 @@ def test_duplicates_outside_runs() -> None:
         point = AT '<p>'
         """
 
-    assert "found duplicate rules for 'point'" in str(fail("DO Y FROM AT a AT b", DoY))
+    assert "found duplicate rules for 'point'" in str(fail(DoY, "DO Y FROM AT a AT b"))
 
 
 def test_errors_of_grammars_that_are_not_lalr() -> None:
@@ -141,15 +143,15 @@ def test_errors_of_grammars_that_are_not_lalr() -> None:
         b = '<b>'
         """
 
-    error = fail("DO X 1 ENDE", DoX)
+    error = fail(DoX, "DO X 1 ENDE")
     assert (error.line, error.column) == (1, 8)
     assert "expected END (did you mean END?)" in str(error)
-    assert "expected a string" in str(fail("DO X", DoX))
+    assert "expected a string" in str(fail(DoX, "DO X"))
 
 
-def test_numbers_that_python_refuses() -> None:
+def test_numbers_that_python_refuses(show_things: Handler) -> None:
     import sys
 
     digits = sys.get_int_max_str_digits() + 1
-    error = fail(f"SHOW ACME THINGS LIMIT {'9' * digits}")
+    error = fail(show_things, f"SHOW ACME THINGS LIMIT {'9' * digits}")
     assert f"a number of {digits} digits is too long" in str(error)

@@ -52,7 +52,7 @@ def test_layout() -> None:
     source = split(
         """
         SHOW ACME THINGS [ in_room ]
-            [ <like> ];   
+            [ <like> ];
 
         # a comment; with everything = in it
         in_room = IN ROOM { room_id |
@@ -171,5 +171,5 @@ def test_many_separate_optionals_compile(params: Callable[[str, str], dict[str, 
     count = 24
     grammar = "DO X " + " ".join(f"[ a{i} ] B{i}" for i in range(count)) + ";\n"
     grammar += "\n".join(f"a{i} = A{i}" for i in range(count))
-    sql = "DO X " + " ".join(f"{'A%d ' % i if i % 2 else ''}B{i}" for i in range(count))
+    sql = "DO X " + " ".join(f"{f'A{i} ' * (i % 2)}B{i}" for i in range(count))
     assert params(grammar, sql) == {f"a{i}": bool(i % 2) for i in range(count)}

@@ -123,8 +123,13 @@ def test_what_stands_in_the_command_itself_is_not_reported(params: Parse) -> Non
 
 
 def test_rules_in_groups_of_the_command_are_parameters(params: Parse) -> None:
-    grammar = rules("DO X IN REGION { region_id | region_name } [ { a | b } ]", region_id="ID '<i>'",
-                    region_name="'<n>'", a="A", b="B")  # fmt: skip
+    grammar = rules(
+        "DO X IN REGION { region_id | region_name } [ { a | b } ]",
+        region_id="ID '<i>'",
+        region_name="'<n>'",
+        a="A",
+        b="B",
+    )
     assert params(grammar, "DO X IN REGION ID 7 B") == {
         "region_id": "7",
         "b": True,
@@ -312,7 +317,7 @@ def test_comments_and_space_between_tokens(params: Parse) -> None:
         (r"DO X 'a\nb\0\Z\%\_\q'", "a\nb\0\x1a\\%\\_q"),
         (r'DO X "a\"b""c"', 'a"b"c'),
         (r"DO X `a\`", "a\\"),
-        ("DO X 'naïve – ✓'", "naïve – ✓"),
+        ("DO X 'naïve ✓'", "naïve ✓"),
         ("DO X '; -- /* */'", "; -- /* */"),
     ],
 )

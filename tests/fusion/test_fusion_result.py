@@ -19,7 +19,7 @@ from singlestoredb.fusion import (
     STRING,
     FusionSQLResult,
 )
-from singlestoredb_hookspecs import Column
+from singlestoredb_hookspecs import Column, ResultStream
 
 
 def make(fields: dict[str, int], *rows: tuple[Any, ...]) -> FusionSQLResult:
@@ -230,7 +230,9 @@ def test_conversion_follows_the_connection() -> None:
 
 
 def test_as_a_result_stream(things: FusionSQLResult) -> None:
-    assert things.native == {"rows"}
+    stream: ResultStream = things
+    things.format_results(None)
+    assert stream.native == {"rows"}
     assert things.columns == (Column("Name", STRING), Column("Size", INTEGER))
     assert make({"D": BLOB}).columns[0].charset == 63
     assert things.rows_affected == 5
@@ -241,14 +243,16 @@ def test_as_a_result_stream(things: FusionSQLResult) -> None:
     assert things.read_rows(None) == things.read_rows(3) == []
     things.seek(4)
     assert things.read_rows(9) == [(None, 3)]
-    assert things.next_result() is None
+    assert stream.next_result() is None
     things.close()
     things.close()
 
 
 def test_without_columns_the_handler_says_how_many_rows() -> None:
     result = FusionSQLResult()
-    assert result.rows_affected == 0
-    result.affected_rows = 7
-    assert result.rows_affected == 7
+    result.format_results(None)
+    assert (result.rows_affected, result.last_insert_id) == (0, 0)
+    result.affected_rows, result.insert_id = 7, 8
+    result.format_results(None)
+    assert (result.rows_affected, result.last_insert_id) == (7, 8)
     assert result.columns == ()

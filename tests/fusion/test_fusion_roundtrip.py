@@ -53,15 +53,16 @@ def test_masking_hides_every_literal_and_keeps_places(pieces: list[tuple[str, st
 
 texts = st.text(max_size=12)
 bare_words = st.from_regex(r"[a-z][a-z0-9_.\-]{0,6}", fullmatch=True)
+finite = st.floats(allow_nan=False, allow_infinity=False)
 json_objects = st.dictionaries(
     texts,
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+        st.none() | st.booleans() | st.integers() | finite | texts,
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
         max_leaves=6,
     ),
     max_size=3,
-)  # fmt: skip
+)
 
 
 def _literal(draw: Draw) -> tuple[str, Any]:
@@ -75,7 +76,7 @@ def _integer(draw: Draw) -> tuple[str, Any]:
 
 
 def _number(draw: Draw) -> tuple[str, Any]:
-    number = draw(st.floats(allow_nan=False, allow_infinity=False))
+    number = draw(finite)
     return repr(number), number
 
 
@@ -214,7 +215,7 @@ def test_sentences_round_trip(data: st.DataObject) -> None:
     grammar += "\n".join(
         f"{name} = {body}" for rule in rules for name, body in rule.definitions.items()
     )
-    handler = type("Random", (SQLHandler,), {"__doc__": grammar})
+    handler: type[SQLHandler] = type("Random", (SQLHandler,), {"__doc__": grammar})
 
     for _ in range(4):
         words, expected = ["DO", "ACME"], {}
