@@ -50,8 +50,9 @@ class _Node:
 @dataclass(frozen=True)
 class _Index:
     root: dict[str, _Node]
-    plugins: object
-    """Stands for the set of plugins that the index was made from."""
+    plugins: object | None
+    """Stands for the set of plugins that the index was made from; ``None`` when it changed while
+    that was done."""
 
 
 _index: _Index | None = None
@@ -60,8 +61,9 @@ _index: _Index | None = None
 # -- plugins ---------------------------------------------------------------------------------
 
 
-def _plugin_set() -> object:
-    """Return an object that stays the same until a plugin is added, removed or switched off."""
+def _plugin_set() -> object | None:
+    """Return an object that stays the same until a plugin is added or removed; ``None`` when the
+    plugins have to be activated."""
     return kernel.get_registry()._complete.get("fusion")
 
 
@@ -177,7 +179,7 @@ def handlers() -> dict[str, Handler]:
 
 def _current() -> _Index:
     index = _index
-    if index is None or index.plugins is not _plugin_set():
+    if index is None or index.plugins is None or index.plugins is not _plugin_set():
         index = _rebuild()
     return index
 
@@ -187,6 +189,7 @@ def _rebuild() -> _Index:
     # Plugins are imported outside the lock: an import takes Python's own locks, and two threads
     # that hold one each would wait for ever.
     offers = _offers()
+    plugins = _plugin_set()
     with _lock:
         root: dict[str, _Node] = {}
         for key, of_key in offers.items():
@@ -200,7 +203,7 @@ def _rebuild() -> _Index:
         for key, handler in _handlers.items():
             node = _node(root, key)
             node.handler, node.conflict = handler, ""
-        _index = _Index(root, _plugin_set())
+        _index = _Index(root, plugins)
         return _index
 
 

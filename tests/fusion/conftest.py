@@ -12,7 +12,7 @@ import pytest
 from singlestoredb.config import option_context
 from singlestoredb.fusion import SQLHandler, registry
 
-EXAMPLE = Path(__file__).parents[2] / "examples/acme-fusion/src/acme_fusion.py"
+EXAMPLE = Path(__file__).parents[2] / "examples/acme-fusion/acme_fusion.py"
 
 CommandMaker = Callable[..., type[SQLHandler]]
 

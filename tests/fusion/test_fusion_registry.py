@@ -174,6 +174,7 @@ class Installed:
 
     def __call__(self, *offers: tuple[Any, PluginRecord | None]) -> None:
         self.monkeypatch.setattr(registry, "_plugin_handlers", lambda: list(offers))
+        self.monkeypatch.setattr(registry, "_plugin_set", lambda: offers)
         self.monkeypatch.setattr(registry, "_index", None)
 
 
