@@ -78,7 +78,12 @@ def driver() -> Iterator[None]:
 
 @pytest.fixture
 def connection(fusion_enabled: None, show_things: type[SQLHandler]) -> Iterator[s2.Connection]:
-    added = [show_things, ShowTypes, EchoWords, *fusion_core.s2_fusion_handlers()]
+    added: list[type[SQLHandler]] = [
+        show_things,
+        ShowTypes,
+        EchoWords,
+        *fusion_core.s2_fusion_handlers(),
+    ]
     for handler in added:
         handler.register(overwrite=True)
     with s2.connect("sqlite:///:memory:") as conn:

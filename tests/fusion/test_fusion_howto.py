@@ -18,7 +18,7 @@ def test_the_examples_of_the_guide_run() -> None:
     try:
         for block in blocks:
             exec(compile(block, str(GUIDE), "exec"), namespace)
-        assert registry.find("SHOW ACME THINGS") is namespace["ShowThings"]
+        assert [registry.find("SHOW ACME THINGS")] == [namespace["ShowThings"]]
         assert namespace["s2_fusion_handlers"]() == [namespace["ShowThings"]]
     finally:
         registry.unregister_handler(namespace["ShowThings"])
@@ -49,11 +49,10 @@ def test_the_handler_of_the_architecture_document() -> None:
             res.set_rows([(params["directory"],)] * (1 + params["extended"]))
             return res
 
+    sql = "SHOW MY DATA IN DIRECTORY '/x/y' EXTENDED"
     MyHandler.register()
     try:
-        handler = registry.find("SHOW MY DATA IN DIRECTORY '/x/y' EXTENDED")
-        assert handler is MyHandler
-        rows = handler(None).execute("SHOW MY DATA IN DIRECTORY '/x/y' EXTENDED").rows
-        assert rows == [("/x/y",), ("/x/y",)]
+        assert registry.find(sql) is MyHandler
+        assert MyHandler(None).execute(sql).rows == [("/x/y",), ("/x/y",)]
     finally:
         registry.unregister_handler(MyHandler)
