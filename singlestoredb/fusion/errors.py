@@ -43,6 +43,7 @@ def syntax_error(
     keywords: Iterable[str] = (),
     others: Iterable[str] = (),
     problem: str = "",
+    escapes_backslash: bool | None = None,
 ) -> FusionSyntaxError:
     """Make the error for a statement that stops making sense at ``position``.
 
@@ -54,8 +55,9 @@ def syntax_error(
         keywords: keywords that could have stood there; a misspelt one is recognised.
         others: whatever else could have, for people.
         problem: said instead of what was expected.
+        escapes_backslash: how string literals are written, when that is known.
     """
-    shown, at = masked(sql, position)
+    shown, at = masked(sql, position, escapes_backslash)
     line = sql.count("\n", 0, position) + 1
     column = position - (sql.rfind("\n", 0, position) + 1) + 1
     start = shown.rfind("\n", 0, at) + 1

@@ -17,7 +17,7 @@ from .params import ParamsBuilder
 if TYPE_CHECKING:
     import lark
 
-RETRY_LIMIT = 4096
+RETRY_LIMIT = 1024
 """Characters of the longest statement that is tried again with Earley.
 
 LALR takes a keyword for a keyword wherever one may stand; Earley also tries it as a value, in time
@@ -90,7 +90,13 @@ class CommandGrammar:
             return {"tree": parsed.tree}
 
         def fail(position: int, problem: str) -> NoReturn:
-            raise syntax_error(parsed.sql, position, syntax=self.syntax, problem=problem)
+            raise syntax_error(
+                parsed.sql,
+                position,
+                syntax=self.syntax,
+                problem=problem,
+                escapes_backslash=parsed.escapes_backslash,
+            ) from None
 
         written = self._written[parsed.escapes_backslash]
         builder = ParamsBuilder(self._grammar, written, parsed.sql, parsed.escapes_backslash, fail)
@@ -135,6 +141,7 @@ class CommandGrammar:
         position = failure_offset(sql, error)
         terminals = self._accepted(sql[:position], error, escapes_backslash)
         keywords, others = self._describe(terminals, escapes_backslash)
+        # Not chained: lark's message quotes the text around, literals included.
         raise syntax_error(
             sql,
             position,
@@ -142,7 +149,8 @@ class CommandGrammar:
             keywords=keywords,
             others=others,
             problem=_lexical_problem(sql, position, escapes_backslash),
-        ) from error
+            escapes_backslash=escapes_backslash,
+        ) from None
 
     def _accepted(
         self, prefix: str, error: lark.exceptions.UnexpectedInput, escapes_backslash: bool

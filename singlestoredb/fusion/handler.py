@@ -150,12 +150,14 @@ class SQLHandler:
         lark's own tables are made when the first statement is parsed.  Raises ``ValueError`` for
         a grammar that is wrong, and ``ImportError`` when lark is not installed.
         """
+        if cls.__dict__.get("_is_compiled"):
+            return
         from .compiler import understand
         from .grammar import CommandGrammar
         from .help import render_help, render_syntax
 
         with _lock:
-            if cls._is_compiled:
+            if cls.__dict__.get("_is_compiled"):
                 return
             if grammar:
                 cls._grammar = grammar
@@ -208,6 +210,7 @@ class SQLHandler:
         grammar; what validators and :meth:`run` raise passes unchanged.
         """
         cls = type(self)
+        cls.compile()
         key = " ".join(cls.command_key)
         if cls._preview:
             warnings.warn(

@@ -55,18 +55,29 @@ def unquote(text: str, escapes_backslash: bool) -> str:
     return re.sub(rf"\\([\s\S])|{quote}{quote}", value, body)
 
 
-_SECRETS = re.compile(r"""'(?:[^'\\]|\\[\s\S]|'')*(?:'|\Z)|"(?:[^"\\]|\\[\s\S]|"")*(?:"|\Z)""")
+def _secrets(quote: str, backslash: str) -> str:
+    """Return a pattern for a literal that need not end."""
+    return rf"{quote}(?:[^{quote}\\]|{backslash}|{quote}{quote})*(?:{quote}|\\?\Z)"
 
 
-def masked(sql: str, offset: int = 0) -> tuple[str, int]:
+_SECRETS = {
+    True: re.compile("|".join(_secrets(quote, r"\\[\s\S]") for quote in "'\"")),
+    False: re.compile("|".join(_secrets(quote, r"\\") for quote in "'\"")),
+    # Where a literal with a backslash ends is not known: nothing after it is shown.
+    None: re.compile("|".join(_secrets(quote, r"\\[\s\S]*\Z") for quote in "'\"")),
+}
+
+
+def masked(sql: str, offset: int = 0, escapes_backslash: bool | None = None) -> tuple[str, int]:
     """Return ``sql`` without the contents of its string literals, and where ``offset`` moved to.
 
     For messages: a literal may be a password.  A literal that never ends is hidden to the end of
-    the text.  An offset inside a literal moves to its opening quote.
+    the text.  An offset inside a literal moves to its opening quote.  ``escapes_backslash`` is as
+    in :func:`unquote`; ``None`` when it is not known.
     """
     pieces: list[str] = []
     position = shift = 0
-    for match in _SECRETS.finditer(sql):
+    for match in _SECRETS[escapes_backslash].finditer(sql):
         start, end = match.span()
         shown = match[0] if end - start <= 2 else f"{match[0][0]}…{match[0][0]}"
         pieces += (sql[position:start], shown)

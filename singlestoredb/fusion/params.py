@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from .compiler import Grammar, LarkGrammar, Rule
@@ -66,7 +67,7 @@ class ParamsBuilder:
         for rule in self._grammar.rules.values():
             if rule.has_default and rule.name not in self._matched:
                 default = [] if rule.name in repeated else rule.default
-                params[rule.name] = default.copy() if isinstance(default, (list, dict)) else default
+                params[rule.name] = deepcopy(default)
         return params
 
     def _children(self, tree: Tree) -> Iterator[Tree | lark.Token]:
@@ -148,7 +149,7 @@ class ParamsBuilder:
         if text.startswith("'"):
             text = unquote(text, self._escapes_backslash)
         try:
-            value = json.loads(text)
+            value = json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError) as exc:
             reason = "it is nested too deeply" if isinstance(exc, RecursionError) else exc
             self._fail(start, f"this is not JSON: {reason}")
@@ -164,6 +165,11 @@ class ParamsBuilder:
 _PUNCTUATION = frozenset(
     {"LPAREN", "RPAREN", "LBRACKET", "RBRACKET", "LBRACE", "RBRACE", "COMMA", "EQUALS", "SEMICOLON"}
 )
+
+
+def _no_constant(name: str) -> NoReturn:
+    # Python's json would take these.
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def _order_by(items: list[Any]) -> dict[str, Any]:

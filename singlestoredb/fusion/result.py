@@ -7,6 +7,7 @@ if a server had sent it: it has the members of ``singlestoredb_hookspecs.ResultS
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -174,9 +175,10 @@ class FusionSQLResult:
 
     def copy(self) -> FusionSQLResult:
         """Return a result with the same columns and rows, in lists of its own."""
-        new = FusionSQLResult()
+        new = copy.copy(self)
         for name, value in self.__dict__.items():
-            new.__dict__[name] = value.copy() if isinstance(value, (list, dict)) else value
+            if isinstance(value, (list, dict)):
+                new.__dict__[name] = value.copy()
         new._position = 0
         return new
 

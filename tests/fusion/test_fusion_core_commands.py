@@ -46,6 +46,16 @@ def test_commands(show_things: Handler) -> None:
     assert ShowFusionCommands(None).execute("SHOW FUSION COMMANDS LIKE '%nope%'").rows == []
 
 
+def test_a_broken_grammar_hides_no_other(registered: Register) -> None:
+    class Broken(SQLHandler):
+        """BROKEN ACME [ undefined ];"""
+
+    registered(Broken)
+    rows = ShowFusionCommands(None).execute("SHOW FUSION COMMANDS").rows
+    assert ("BROKEN ACME;",) in rows
+    assert len(rows) >= 2
+
+
 @pytest.mark.parametrize("query", ["show acme things", "SHOW ACME THINGS IN ROOM 'x' nonsense"])
 def test_grammar(query: str, show_things: Handler) -> None:
     sql = "SHOW FUSION GRAMMAR FOR '{}'".format(query.replace("'", "''"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 
 import pytest
 
 from singlestoredb.exceptions import ProgrammingError
 from singlestoredb.fusion import SQLHandler
 from singlestoredb.fusion.errors import FusionSyntaxError
+from singlestoredb.fusion.literals import masked
 
 SYNTAX = (
     "SHOW ACME THINGS [ IN ROOM '<room>' ] [ LIKE '<pattern>' ] "
@@ -106,8 +108,26 @@ def test_literals_are_not_shown(sql: str) -> None:
         """
 
     error = fail(CreateX, sql)
-    assert "hunter2" not in f"{error!s}{error!r}{error.args}"
+    assert "hunter2" not in "".join(traceback.format_exception(error))
+    assert "hunter2" not in f"{error!r}{error.args}{vars(error)}"
+    assert error.__cause__ is None
     assert "^ " in str(error)
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("A 'x\\' B 'hunter2' C", {True: "A '…'hunter2'…'", False: "A '…' B '…' C", None: "A '…'"}),
+        (r"A 'x\'hunter2' C", {True: "A '…' C", False: "A '…'hunter2'…'", None: "A '…'"}),
+        ("A 'x''hunter2' C", dict.fromkeys((True, False, None), "A '…' C")),
+        ("A 'hunter2\\", dict.fromkeys((True, False, None), "A '…'")),
+        ("A 'hunter2''", dict.fromkeys((True, False, None), "A '…'")),
+        ("A '' \"\" 'h'", dict.fromkeys((True, False, None), "A '' \"\" '…'")),
+    ],
+)
+def test_masking_follows_the_sql_mode(sql: str, shown: dict[bool | None, str]) -> None:
+    for escapes_backslash, text in shown.items():
+        assert masked(sql, 0, escapes_backslash)[0] == text
 
 
 def test_long_statements_are_cut(show_things: Handler) -> None:

@@ -149,6 +149,7 @@ def test_rejected_lists_and_tokens(command: CommandMaker, sql: str) -> None:
         ("<json>", "'[1]'"),
         ("<json>", "'nope'"),
         ("<json>", '{"a": NaN}'),
+        ("<json>", "'{\"a\": NaN}'"),
     ],
 )
 def test_rejected_values(

@@ -93,6 +93,25 @@ def test_bases_are_no_commands() -> None:
         Undocumented.register()
 
 
+def test_a_broken_grammar_is_told_whenever_it_is_used() -> None:
+    class Broken(Echo):
+        """BROKEN ACME [ a"""
+
+    assert Broken.syntax == ""
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"must end with a semicolon.*Broken\)"):
+            Broken(None).execute("BROKEN ACME")
+
+    class Undefined(Echo):
+        """BROKEN ACME [ a ];"""
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="the rule 'a' is used but not defined"):
+            Undefined(None).execute("BROKEN ACME")
+        with pytest.raises(ValueError, match="the rule 'a' is used but not defined"):
+            Undefined.syntax  # noqa: B018 - the access is the test
+
+
 def test_run_must_be_overridden() -> None:
     class Nothing(SQLHandler):
         """NOTHING ACME;"""

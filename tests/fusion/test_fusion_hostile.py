@@ -160,7 +160,9 @@ def test_patterns_do_not_backtrack() -> None:
         for text in ("a", quote * 2, "\\" + quote, "\\\\"):
             assert pattern.match(quote + text * N) is None or text == quote * 2
             assert pattern.match(quote + text * N + quote)
-    masked("'" + "a''\\'" * N, N)
+    for mode in (True, False, None):
+        for text in ("a''\\'", "''", "\\", "a"):
+            masked("'" + text * N, N, mode)
     result = FusionSQLResult()
     result.add_field("Name", 254)
     result.set_rows([("a" * 5000,)])

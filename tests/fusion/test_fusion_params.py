@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from singlestoredb.fusion import SQLHandler
+
 Parse = Callable[[str, str], dict[str, Any]]
 
 
@@ -178,8 +180,6 @@ def test_defaults(params: Parse) -> None:
         "order_by": {"by": []},
         "file_type": None,
     }
-    absent["ips"].append("mutated")
-    absent["order_by"]["by"].append("mutated")
     assert params(grammar, "DO X HIDDEN KEPT") == {
         "hidden": True,
         "kept_": True,
@@ -192,6 +192,15 @@ def test_defaults(params: Parse) -> None:
         "order_by": {"by": []},
         "file_type": None,
     }
+
+
+def test_defaults_are_made_anew(command: Callable[..., type[SQLHandler]]) -> None:
+    handler = command("DO X [ ips ] [ <order-by> ];\nips = '<ip>',...")
+    for _ in range(2):
+        absent = handler(None).visit(handler.grammar.parse("DO X"))
+        assert absent == {"ips": [], "order_by": {"by": []}}
+        absent["ips"].append("changed")
+        absent["order_by"]["by"].append("changed")
 
 
 def test_builtin_rules(params: Parse) -> None:

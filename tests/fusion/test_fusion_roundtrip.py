@@ -44,7 +44,7 @@ def test_literals_round_trip(text: str) -> None:
 @given(st.lists(st.tuples(st.sampled_from("ab \n;"), st.text(min_size=1)), max_size=5))
 def test_masking_hides_every_literal_and_keeps_places(pieces: list[tuple[str, str]]) -> None:
     sql = "".join(f"{plain}{quoted(secret)}" for plain, secret in pieces) + " END"
-    shown, at = masked(sql, sql.index(" END"))
+    shown, at = masked(sql, sql.rindex(" END"), True)
     assert shown == "".join(f"{plain}'…'" for plain, _ in pieces) + " END"
     assert shown[at:] == " END"
 
