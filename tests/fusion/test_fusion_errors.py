@@ -147,6 +147,15 @@ def test_duplicates_outside_runs() -> None:
 
     assert "found duplicate rules for 'point'" in str(fail(DoX, "DO X AT a TO AT b"))
 
+    class DoZ(SQLHandler):
+        """DO Z [ QUIET ] [ '<a>' <integer> ] [ rule ];
+        rule = R [ FAST ] [ SLOW ]
+        """
+
+    assert "found duplicate rules for 'QUIET'" in str(fail(DoZ, "DO Z QUIET QUIET"))
+    assert "found duplicate rules for ''<a>' <integer>'" in str(fail(DoZ, "DO Z a 1 QUIET b 2"))
+    assert fail(DoZ, "DO Z R FAST SLOW FAST").column == 18
+
     class DoY(SQLHandler):
         """DO Y range;
         range = FROM point point

@@ -205,6 +205,7 @@ UTC_PLUS_2 = datetime.timezone(datetime.timedelta(hours=2))
         (DATETIME, datetime.datetime(2024, 1, 1), datetime.datetime(2024, 1, 1)),
         (JSON, '{"a": [1]}', {"a": [1]}),
         (JSON, [1], [1]),
+        (JSON, '"[1]"', "[1]"),
         (BLOB, b"\0\xff", b"\0\xff"),
         (STRING, "naïve", "naïve"),
         (STRING, None, None),
