@@ -170,6 +170,9 @@ class CommandGrammar:
             except UnexpectedInput:
                 pass  # the prefix ends within a token
             else:
+                # accepts() needs the states only, and in lark 1.1.9 it copies the values deeply.
+                values = interactive.parser_state.value_stack
+                values[:] = [None] * len(values)
                 accepted: set[str] = interactive.accepts()
                 return accepted
         found: Iterable[str] | None = getattr(error, "allowed", None) or getattr(
