@@ -84,6 +84,8 @@ class TycoonSession:
 
     def serve_one(self, connection: Connection) -> bytes | None:
         """Serve one request of either protocol."""
+        if self._rpc.finished:
+            return None
         connection.fill(1)
         first = connection.buffer[connection.position]
         if 0 < first < 0x80:
