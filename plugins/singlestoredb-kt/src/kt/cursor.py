@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import ServerConnectionError
+from .exceptions import ProtocolError, ServerConnectionError
 from .serializers import encode_text
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class Cursor:
         try:
             if self._connection.is_open:
                 self._rpc(b"cur_delete", may_fail=True)
+        except ProtocolError:
+            # Never placed: the server knows no such cursor.
+            pass
         except ServerConnectionError:
             # The server is gone, and the cursor with it.
             self._connection.close()

@@ -199,6 +199,9 @@ class _EmbeddedServer(Generic[Client]):
         for attempt in range(attempts):
             if not self._fixed_port:
                 self.port = _free_port(self.host)
+            elif self._taken():
+                # Whoever has it would answer in the new server's place.
+                raise KyotoTycoonError(f"the port {self.port} of {self.host} is taken")
             process = self._spawn()
             try:
                 self._await(process)
