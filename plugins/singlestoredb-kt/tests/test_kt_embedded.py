@@ -246,6 +246,14 @@ def test_builtin_serves_loopback_only() -> None:
         assert "serves loopback only" in refuse("-host", host, "-port", "0")
 
 
+def test_hosts_that_cannot_be_served(tmp_path: Path) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"serves loopback only, not '0\.0\.0\.0'"):
+        EmbeddedServer("builtin", host="0.0.0.0").run()
+    program = script(tmp_path, "never", "raise SystemExit")
+    with pytest.raises(KyotoTycoonError, match=r"cannot bind port \d+ of '192\.0\.2\.1'"):
+        EmbeddedServer(program, host="192.0.2.1").run()
+
+
 @pytest.mark.parametrize(
     ("arguments", "server", "text"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import importlib.util
 import logging
 import os
@@ -195,6 +196,10 @@ class _EmbeddedServer(Generic[Client]):
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Start a process and return it when it accepts connections."""
+        if self.is_builtin:
+            from .server.tcp import check_loopback
+
+            check_loopback(self.host)
         attempts = 1 if self._fixed_port else 5
         for attempt in range(attempts):
             if not self._fixed_port:
@@ -380,8 +385,10 @@ def _can_bind(host: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as exc:
+            if exc.errno == errno.EADDRINUSE:
+                return False
+            raise KyotoTycoonError(f"cannot bind port {port} of {host!r}: {exc}") from exc
     return True
 
 

@@ -37,7 +37,7 @@ def _make_runtime() -> Any:
         def deny(obj: object, name: object, setting: bool) -> str:
             raise AttributeError("Python objects have no attributes in Lua")
 
-        return lupa.LuaRuntime(
+        runtime = lupa.LuaRuntime(
             encoding=None,
             source_encoding="utf-8",
             register_eval=False,
@@ -45,6 +45,8 @@ def _make_runtime() -> Any:
             unpack_returned_tuples=True,
             attribute_filter=deny,
         )
+        runtime.execute("python, package.loaded.python = nil, nil")
+        return runtime
     raise ImproperlyConfigured(MISSING_LUPA)
 
 
