@@ -41,4 +41,4 @@ def merge(data: Mapping[Any, Any] | None, more: dict[str, Any]) -> Mapping[Any, 
         data = more.pop("__data", None)
     if not more:
         return {} if data is None else data
-    return {**more, **(data or {})}
+    return {**(data or {}), **{key: more[key] for key in more if not data or key not in data}}
