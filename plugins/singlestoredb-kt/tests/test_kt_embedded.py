@@ -146,7 +146,7 @@ time.sleep(60)
     assert not runs(server)
     with pytest.raises(KyotoTycoonError, match="not running"):
         _ = server.client
-    server.stop()
+    assert server.stop() is False
 
 
 def test_stop_ends_a_server_that_ignores_sigterm(

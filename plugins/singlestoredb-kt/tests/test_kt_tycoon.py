@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import kt
-from kt import KT_JSON, KT_NONE, KyotoTycoon, ProtocolError, ScriptError
+from kt import KT_JSON, KT_NONE, KyotoTycoon, ProtocolError, ScriptError, TokyoTyrant
 
 
 def test_signatures_are_those_of_the_document() -> None:
@@ -287,6 +287,19 @@ def test_ranks_do_not_pass_the_serializer(kt_port: int) -> None:
     assert client.keys() == client.match_regex("k") == ["k"]
     assert client.pop("k") == {"a": (1, 2)}
     client.close()
+
+
+def test_one_key_is_not_several(kt_client: KyotoTycoon, tt_client: TokyoTyrant) -> None:
+    for call in (
+        kt_client.get_bulk,
+        kt_client.remove_bulk,
+        kt_client.get_bulk_details,
+        tt_client.get_bulk,
+        tt_client.remove_bulk,
+        lambda keys: tt_client.misc("out", keys),
+    ):
+        with pytest.raises(TypeError, match=r"several keys are expected, as in \['abc'\]"):
+            call("abc")
 
 
 def test_no_reply(kt_client: KyotoTycoon) -> None:

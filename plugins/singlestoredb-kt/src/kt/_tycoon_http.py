@@ -3,11 +3,12 @@ server tells them apart by the first byte of each request)."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 
 from . import _tsv
 from ._connection import Connection
-from .exceptions import ServerError
+from .exceptions import ProtocolError, ServerError
 
 MAX_HEADER = 64 * 1024
 """Bytes of status line and header fields that are read before the reply is given up."""
@@ -36,41 +37,39 @@ class RpcRequests:
 def read_response(connection: Connection) -> tuple[int, list[tuple[bytes, bytes]]]:
     """Consume a response and return its status and records."""
     head = _read_head(connection)
-    status_line, *lines = head.split(b"\r\n")
-    if not status_line.startswith(b"HTTP/1.") or not status_line[9:12].isdigit():
+    if not head.startswith(b"HTTP/1.") or not head[9:12].isdigit():
         raise ServerError(
-            f"{connection.address} answered an HTTP request with {status_line[:40]!r}: "
+            f"{connection.address} answered an HTTP request with {head[:40]!r}: "
             "is it a Kyoto Tycoon server?"
         )
-    status = int(status_line[9:12])
-    length = -1
-    content_type = ""
-    keep_alive = status_line.startswith(b"HTTP/1.1")
-    for line in lines:
-        name, _, value = line.partition(b":")
-        name = name.strip().lower()
-        if name == b"content-length":
-            length = _content_length(connection, value.strip())
-        elif name == b"content-type":
-            content_type = value.strip().decode("latin-1")
-        elif name == b"connection":
-            keep_alive = value.strip().lower() != b"close"
-        elif name == b"transfer-encoding":
-            raise ServerError(f"{connection.address} used an unsupported transfer encoding")
-    if length < 0:
-        raise ServerError(f"{connection.address} sent a response without Content-Length")
-    body = connection.take(length)
+    status = int(head[9:12])
+    folded = head.lower()
+    if b"\r\ntransfer-encoding:" in folded:
+        raise ServerError(f"{connection.address} used an unsupported transfer encoding")
+    body = connection.take(_content_length(connection, _header(head, folded, b"content-length")))
     connection.expect_end()
-    if not keep_alive:
+    reuse = _header(folded, folded, b"connection")
+    if reuse == b"close" or (not reuse and not folded.startswith(b"http/1.1")):
         connection.close()
+    if not body:
+        return status, []
+    content_type = _header(head, folded, b"content-type").decode("latin-1")
     return status, _records(connection, status, content_type, body)
+
+
+def _header(head: bytes, folded: bytes, name: bytes) -> bytes:
+    """Return a header field, empty if there is none; ``folded`` is the head in lower case."""
+    start = folded.find(b"\r\n%b:" % name)
+    if start < 0:
+        return b""
+    start += len(name) + 3
+    end = head.find(b"\r\n", start)
+    return (head[start:] if end < 0 else head[start:end]).strip()
 
 
 def _records(
     connection: Connection, status: int, content_type: str, body: bytes
 ) -> list[tuple[bytes, bytes]]:
-    if not body:
-        return []
     try:
         return _tsv.decode(body, _tsv.column_encoding(content_type))
     except ValueError as exc:
@@ -100,7 +99,9 @@ def _read_head(connection: Connection) -> bytes:
 
 def _content_length(connection: Connection, value: bytes) -> int:
     if not value.isdigit() or len(value) > 20:
-        raise ServerError(f"{connection.address} sent the Content-Length {value[:40]!r}")
+        raise ServerError(
+            f"{connection.address} sent a response with Content-Length {value[:40]!r}"
+        )
     length = int(value)
     if length > MAX_BODY:
         raise ServerError(
@@ -108,3 +109,31 @@ def _content_length(connection: Connection, value: bytes) -> int:
             "use a cursor or a limit for large results"
         )
     return length
+
+
+def checked(
+    procedure: bytes, response: tuple[int, list[tuple[bytes, bytes]]], may_fail: bool
+) -> tuple[int, dict[bytes, bytes]]:
+    """Return status and answer of a procedure; raise ProtocolError for a status that is a failure.
+
+    ``may_fail`` lets 450 pass: the condition of the call was not met.
+    """
+    status, records = response
+    answer = dict(records)
+    if status == 200 or (may_fail and status == 450):
+        return status, answer
+    reason = answer.get(b"ERROR", b"").decode("utf-8", "replace")
+    raise ProtocolError(f"{procedure.decode()} failed with status {status}: {reason}")
+
+
+def field(answer: dict[bytes, bytes], name: bytes) -> bytes:
+    """Return a field that every answer of the procedure has."""
+    try:
+        return answer[name]
+    except KeyError:
+        raise ServerError(f"the reply has no field {name.decode()!r}") from None
+
+
+def expiry_field(expire_time: int | None) -> list[tuple[bytes, bytes]]:
+    """Return the parameter that says when a record ends: none for never."""
+    return [] if expire_time is None else [(b"xt", b"%d" % operator.index(expire_time))]

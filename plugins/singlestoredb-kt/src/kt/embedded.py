@@ -161,11 +161,13 @@ class _EmbeddedServer(Generic[Client]):
         """
         with self._lock:
             monitor, self._monitor = self._monitor, None
-            if monitor is None:
+            process = self._process
+            if monitor is None or not monitor.is_alive():
+                # Never started, stopped already, or given up.
+                self._process = None
                 logger.warning("stop(): the server is not running")
                 return False
             self._stopping.set()
-            process = self._process
             if process is not None:
                 _end(process)
         # Not under the lock: the monitor takes it to put a restarted process in place.

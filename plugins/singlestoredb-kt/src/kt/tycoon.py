@@ -8,15 +8,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from . import _tycoon_binary as binary
+from ._client import Client, LuaNamespace, encode_keys, merge
 from ._connection import Connection
-from ._pool import ConnectionPool
-from ._tycoon_http import RpcRequests, read_response
-from ._values import StatusValue, merge, status_fields
+from ._status import StatusValue, status_fields
+from ._tycoon_http import RpcRequests, checked, expiry_field, field, read_response
 from .cursor import Cursor
-from .exceptions import ProtocolError, ScriptError, ServerError
-from .serializers import KT_BINARY, encode_text, identity, make_serializer
-
-Rpc = tuple[int, dict[bytes, bytes]]
+from .exceptions import ScriptError
+from .serializers import KT_BINARY, encode_text, identity
 
 
 class Record(NamedTuple):
@@ -29,7 +27,7 @@ class Record(NamedTuple):
     """Unix time in seconds at which the record ends; ``None`` for never."""
 
 
-class KyotoTycoon:
+class KyotoTycoon(Client):
     """Client of a Kyoto Tycoon server.
 
     Nothing is opened before the first call.  Any number of threads or greenlets may share a client:
@@ -67,42 +65,12 @@ class KyotoTycoon:
         Raises:
             ImproperlyConfigured: the serializer is unknown or needs a missing package.
         """
-        codec = make_serializer(serializer)
-        self.host = host
-        self.port = port
-        self.serializer = serializer
-        self.decode_keys = decode_keys
-        self.timeout = timeout
+        super().__init__(host, port, serializer, decode_keys, timeout)
         self.default_db = default_db
-        self._encode: Callable[[Any], bytes] = codec.encode
-        self._decode: Callable[[bytes], Any] = codec.decode
-        self._decode_key: Callable[[bytes], Any] = bytes.decode if decode_keys else identity
-        self._pool = ConnectionPool(host, port, timeout)
-        self._call = self._pool.call
         self._requests = RpcRequests(host, port)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.host}:{self.port} db={self.default_db}>"
-
-    # -- connections -------------------------------------------------------------------------
-
-    def checkin(self) -> None:
-        """Return the thread's connection to the pool for re-use."""
-        self._pool.checkin()
-
-    def close(self) -> None:
-        """Close the thread's connection; the next call opens another."""
-        self._pool.close()
-
-    def close_all(self) -> None:
-        """Close the connections of all threads; calls that are under way there fail."""
-        self._pool.close_all()
-
-    def __enter__(self) -> KyotoTycoon:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.checkin()
 
     def set_database(self, db: int) -> KyotoTycoon:
         """Make ``db`` the client's default database and return the client."""
@@ -173,12 +141,11 @@ class KyotoTycoon:
 
     def get_bulk(self, keys: Iterable[Any], db: int | None = None) -> dict[Any, Any]:
         """Return the values of those keys that exist."""
-        decode_key, decode = self._decode_key, self._decode
-        return {decode_key(key): decode(value) for key, value in self._get_pairs(keys, db)}
+        return self._decoded(self._get_pairs(keys, db))
 
     def get_bulk_details(self, keys: Iterable[Any], db: int | None = None) -> list[Record]:
         """Return a `Record` (value, database, expiry) for each of those keys that exist."""
-        raw_keys = [encode_text(key) for key in keys]
+        raw_keys = encode_keys(keys)
         message = binary.keys_message(binary.GET_BULK, self._db(db), raw_keys)
         found = self._call(message, partial(binary.read_records, limit=len(raw_keys)), True)
         return [
@@ -205,11 +172,7 @@ class KyotoTycoon:
         A key in both has the mapping's value.  Keys named ``db``, ``expire_time`` or ``no_reply``
         can only come in the mapping.
         """
-        encode = self._encode
-        pairs = [
-            (key.encode() if type(key) is str else encode_text(key), encode(value))
-            for key, value in merge(data, kwargs).items()
-        ]
+        pairs = self._encoded(merge(data, kwargs))
         expiry = binary.NEVER_WRITE if expire_time is None else expire_time
         flags = binary.NO_REPLY if no_reply else 0
 
@@ -222,7 +185,7 @@ class KyotoTycoon:
         self, keys: Iterable[Any], db: int | None = None, no_reply: bool = False
     ) -> int:
         """Remove keys and return how many existed (0 with ``no_reply``)."""
-        raw_keys = [encode_text(key) for key in keys]
+        raw_keys = encode_keys(keys)
         flags = binary.NO_REPLY if no_reply else 0
 
         def message(start: int, stop: int) -> bytes:
@@ -276,7 +239,7 @@ class KyotoTycoon:
         return self.default_db if db is None else db
 
     def _get_pairs(self, keys: Iterable[Any], db: int | None) -> list[tuple[bytes, bytes]]:
-        raw_keys = [key.encode() if type(key) is str else encode_text(key) for key in keys]
+        raw_keys = encode_keys(keys)
         db = self._db(db)
         if len(raw_keys) <= binary.CHUNK:
             message = binary.keys_message(binary.GET_BULK, db, raw_keys)
@@ -367,12 +330,12 @@ class KyotoTycoon:
         status, answer = self._rpc(
             b"check", db, [(b"key", encode_text(key))], may_fail=True, retry=True
         )
-        return int(_field(answer, b"vsiz")) if status == 200 else None
+        return int(field(answer, b"vsiz")) if status == 200 else None
 
     def seize(self, key: Any, db: int | None = None) -> Any:
         """Remove a key and return its value, or ``None`` if there was none."""
         status, answer = self._rpc(b"seize", db, [(b"key", encode_text(key))], may_fail=True)
-        return self._decode(_field(answer, b"value")) if status == 200 else None
+        return self._decode(field(answer, b"value")) if status == 200 else None
 
     def pop(self, key: Any, db: int | None = None) -> Any:
         """Remove a key and return its value; the same as `seize`."""
@@ -400,7 +363,7 @@ class KyotoTycoon:
             fields.append((b"oval", self._encode(old_val)))
         if new_val is not None:
             fields.append((b"nval", self._encode(new_val)))
-        return self._rpc(b"cas", db, fields + _expiry(expire_time), may_fail=True)[0] == 200
+        return self._rpc(b"cas", db, fields + expiry_field(expire_time), may_fail=True)[0] == 200
 
     def incr(
         self,
@@ -421,7 +384,9 @@ class KyotoTycoon:
         fields = [(b"key", encode_text(key)), (b"num", b"%d" % operator.index(n))]
         if orig is not None:
             fields.append((b"orig", b"%d" % operator.index(orig)))
-        return int(_field(self._rpc(b"increment", db, fields + _expiry(expire_time))[1], b"num"))
+        return int(
+            field(self._rpc(b"increment", db, fields + expiry_field(expire_time))[1], b"num")
+        )
 
     def incr_double(
         self,
@@ -440,8 +405,8 @@ class KyotoTycoon:
         fields = [(b"key", encode_text(key)), (b"num", b"%.15f" % float(n))]
         if orig is not None:
             fields.append((b"orig", b"%.15f" % float(orig)))
-        answer = self._rpc(b"increment_double", db, fields + _expiry(expire_time))[1]
-        return float(_field(answer, b"num"))
+        answer = self._rpc(b"increment_double", db, fields + expiry_field(expire_time))[1]
+        return float(field(answer, b"num"))
 
     def match_prefix(
         self, prefix: Any, max_keys: int | None = None, db: int | None = None
@@ -510,11 +475,11 @@ class KyotoTycoon:
         fields: list[tuple[bytes, bytes]] | None = None,
         may_fail: bool = False,
         retry: bool = False,
-    ) -> Rpc:
+    ) -> tuple[int, dict[bytes, bytes]]:
         """Call a procedure; ``may_fail`` lets the status 450 (condition not met) pass."""
         records = [(b"DB", b"%d" % self._db(db)), *(fields or ())]
         response = self._call(self._requests.build(procedure, records), read_response, retry)
-        return _checked(procedure, response, may_fail)
+        return checked(procedure, response, may_fail)
 
     def _rpc_on(
         self,
@@ -522,7 +487,7 @@ class KyotoTycoon:
         procedure: bytes,
         records: list[tuple[bytes, bytes]],
         may_fail: bool,
-    ) -> Rpc:
+    ) -> tuple[int, dict[bytes, bytes]]:
         """Call a procedure on a connection that the caller holds, as a cursor does."""
         try:
             connection.exchange(self._requests.build(procedure, records))
@@ -532,13 +497,13 @@ class KyotoTycoon:
             raise
         if response[0] == 501:
             raise NotImplementedError(f"{procedure.decode()}: the database is not ordered")
-        return _checked(procedure, response, may_fail)
+        return checked(procedure, response, may_fail)
 
     def _store(
         self, procedure: bytes, key: Any, value: Any, db: int | None, expire_time: int | None
     ) -> bool:
         fields = [(b"key", encode_text(key)), (b"value", self._encode(value))]
-        return self._rpc(procedure, db, fields + _expiry(expire_time), may_fail=True)[0] == 200
+        return self._rpc(procedure, db, fields + expiry_field(expire_time), may_fail=True)[0] == 200
 
     def _match(
         self,
@@ -599,38 +564,6 @@ class KyotoTycoon:
     def __len__(self) -> int:
         """Return the number of keys of the default database."""
         return self.count()
-
-
-class LuaNamespace:
-    """Attribute access to a server's Lua functions."""
-
-    def __init__(self, script: Callable[..., Any]) -> None:
-        self._script = script
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        return partial(self._script, name)
-
-
-def _checked(
-    procedure: bytes, response: tuple[int, list[tuple[bytes, bytes]]], may_fail: bool
-) -> Rpc:
-    status, records = response
-    answer = dict(records)
-    if status == 200 or (may_fail and status == 450):
-        return status, answer
-    reason = answer.get(b"ERROR", b"").decode("utf-8", "replace")
-    raise ProtocolError(f"{procedure.decode()} failed with status {status}: {reason}")
-
-
-def _field(answer: dict[bytes, bytes], name: bytes) -> bytes:
-    try:
-        return answer[name]
-    except KeyError:
-        raise ServerError(f"the reply has no field {name.decode()!r}") from None
-
-
-def _expiry(expire_time: int | None) -> list[tuple[bytes, bytes]]:
-    return [] if expire_time is None else [(b"xt", b"%d" % operator.index(expire_time))]
 
 
 def _key_and_db(key: Any) -> tuple[Any, int | None]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from . import _tyrant_binary as binary
+from ._client import Client, LuaNamespace, encode_keys, merge
 from ._connection import Connection
-from ._pool import ConnectionPool
-from ._values import StatusValue, merge, status_fields
+from ._status import StatusValue, status_fields
 from .exceptions import ProtocolError, ScriptError
-from .serializers import KT_BINARY, encode_text, identity, make_serializer
-from .tycoon import LuaNamespace
+from .serializers import KT_BINARY, encode_text
 
 _LISTS = {"put": "putlist", "get": "getlist", "out": "outlist"}
 _DICTS = frozenset({"getlist", "range", "regex"})
@@ -22,7 +21,7 @@ _TEXTS = frozenset({"error", "genuid"})
 _KEY_LISTS = frozenset({"search", "metasearch"})
 
 
-class TokyoTyrant:
+class TokyoTyrant(Client):
     """Client of a Tokyo Tyrant server.
 
     Nothing is opened before the first call.  Any number of threads or greenlets may share a client:
@@ -61,40 +60,10 @@ class TokyoTyrant:
             ImproperlyConfigured: the serializer is unknown or needs a missing package.
         """
         _check_no_database(default_db, None)
-        codec = make_serializer(serializer)
-        self.host = host
-        self.port = port
-        self.serializer = serializer
-        self.decode_keys = decode_keys
-        self.timeout = timeout
-        self._encode: Callable[[Any], bytes] = codec.encode
-        self._decode: Callable[[bytes], Any] = codec.decode
-        self._decode_key: Callable[[bytes], Any] = bytes.decode if decode_keys else identity
-        self._pool = ConnectionPool(host, port, timeout)
-        self._call = self._pool.call
+        super().__init__(host, port, serializer, decode_keys, timeout)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.host}:{self.port}>"
-
-    # -- connections -------------------------------------------------------------------------
-
-    def checkin(self) -> None:
-        """Return the thread's connection to the pool for re-use."""
-        self._pool.checkin()
-
-    def close(self) -> None:
-        """Close the thread's connection; the next call opens another."""
-        self._pool.close()
-
-    def close_all(self) -> None:
-        """Close the connections of all threads; calls that are under way there fail."""
-        self._pool.close_all()
-
-    def __enter__(self) -> TokyoTyrant:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.checkin()
 
     # -- records -----------------------------------------------------------------------------
 
@@ -205,23 +174,19 @@ class TokyoTyrant:
 
     def get_bulk(self, keys: Iterable[Any]) -> dict[Any, Any]:
         """Return the values of those keys that exist."""
-        return self._decoded(self._get_pairs([encode_text(key) for key in keys]))
+        return self._decoded(self._get_pairs(encode_keys(keys)))
 
     def set_bulk(self, data: Mapping[Any, Any] | None = None, /, **kwargs: Any) -> bool:
         """Store the records of a mapping and of the keywords; return whether that succeeded.
 
         A key in both has the mapping's value.
         """
-        encode = self._encode
-        pairs = [
-            (key.encode() if type(key) is str else encode_text(key), encode(value))
-            for key, value in merge(data, kwargs).items()
-        ]
+        pairs = self._encoded(merge(data, kwargs))
         return self._misc_chunks(b"putlist", list(chain.from_iterable(pairs)))
 
     def remove_bulk(self, keys: Iterable[Any]) -> bool:
         """Remove keys; return True, also for keys that did not exist."""
-        return self._misc_chunks(b"outlist", [encode_text(key) for key in keys])
+        return self._misc_chunks(b"outlist", encode_keys(keys))
 
     def clear(self) -> bool:
         """Remove all keys."""
@@ -350,13 +315,11 @@ class TokyoTyrant:
         """
         if keys is not None and data is not None:
             raise ValueError("give keys or data, not both")
-        items: list[bytes] = []
         if data is not None:
-            for key, value in data.items():
-                items += (encode_text(key), self._encode(value))
+            items = list(chain.from_iterable(self._encoded(data)))
             several = len(data) > 1
         else:
-            items += (encode_text(key) for key in keys or ())
+            items = encode_keys(keys or ())
             several = len(items) > (2 if cmd == "put" else 1)
         if several:
             cmd = _LISTS.get(cmd, cmd)
@@ -449,10 +412,6 @@ class TokyoTyrant:
                 return []
         found, elements = self._misc("range", arguments, retry=True)
         return _pairs(elements) if found else None
-
-    def _decoded(self, pairs: Iterable[tuple[bytes, bytes]]) -> dict[Any, Any]:
-        decode_key, decode = self._decode_key, self._decode
-        return {decode_key(key): decode(value) for key, value in pairs}
 
     # -- mapping -----------------------------------------------------------------------------
 

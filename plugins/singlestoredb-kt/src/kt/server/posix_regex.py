@@ -38,7 +38,7 @@ _GNU_ESCAPES = {
 }
 _TOKEN = re.compile(
     rb"\\(?P<escape>.)|(?P<bracket>\[\^?\]?(?:\[[:.=].*?[:.=]\]|[^]])*\])"
-    rb"|(?P<interval>\{(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)\})|(?P<plain>.)",
+    rb"|(?P<interval>\{(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)\})|(?P<plain>[^\\])",
     re.DOTALL,
 )
 _INSIDE = re.compile(

@@ -157,7 +157,16 @@ class MemoryHash(Store):
         self._items[key] = Item(value, expiry)
         self._size += len(key) + len(value)
         if expiry is not None:
-            heapq.heappush(self._expiries, (expiry, key))
+            if len(self._expiries) > 2 * len(self._items) + 64:
+                # Mostly out of date: keys that were stored again and again.
+                self._expiries = [
+                    (item.expiry, other)
+                    for other, item in self._items.items()
+                    if item.expiry is not None
+                ]
+                heapq.heapify(self._expiries)
+            else:
+                heapq.heappush(self._expiries, (expiry, key))
         if self._limited:
             self._evict()
 

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
@@ -64,18 +65,17 @@ class TcpServer:
         self.port: int = self._listener.getsockname()[1]
         self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
 
-    @property
-    def open_connections(self) -> int:
-        """Number of connections being served."""
-        return MAX_CONNECTIONS - self._slots._value
-
     def serve(self) -> None:
         """Accept connections until `close`."""
         while True:
             try:
                 sock, peer = self._listener.accept()
             except OSError:
-                return
+                if self._listener.fileno() < 0:
+                    return
+                # Out of descriptors, perhaps; those of connections that end come back.
+                time.sleep(0.05)
+                continue
             if not self._slots.acquire(blocking=False):
                 sock.close()
                 continue

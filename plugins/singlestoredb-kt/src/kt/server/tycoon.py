@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kt import _tycoon_binary as wire
 from kt._connection import Connection, check_size
@@ -74,6 +76,12 @@ class TycoonSession:
     def __init__(self, server: TycoonServer) -> None:
         self._server = server
         self._rpc = RpcSession(server)
+        self._handlers: dict[int, Callable[[Connection], bytes]] = {
+            wire.GET_BULK: self._get_bulk,
+            wire.SET_BULK: self._set_bulk,
+            wire.REMOVE_BULK: self._remove_bulk,
+            wire.PLAY_SCRIPT: self._play_script,
+        }
         with server.lock:
             server.connections += 1
 
@@ -90,15 +98,15 @@ class TycoonSession:
         first = connection.buffer[connection.position]
         if 0 < first < 0x80:
             return self._rpc.serve_one(connection)
-        if first == wire.GET_BULK:
-            return self._get_bulk(connection)
-        if first == wire.SET_BULK:
-            return self._set_bulk(connection)
-        if first == wire.REMOVE_BULK:
-            return self._remove_bulk(connection)
-        if first == wire.PLAY_SCRIPT:
-            return self._play_script(connection)
-        return None
+        handler = self._handlers.get(first)
+        if handler is None:
+            return None
+        try:
+            return handler(connection)
+        except sqlite3.Error as exc:
+            # The disk is full, say.  Hanging up is right for requests with and without a reply.
+            sys.stderr.write(f"ktserver: {exc}\n")
+            return None
 
     def _get_bulk(self, connection: Connection) -> bytes:
         server = self._server
@@ -121,33 +129,40 @@ class TycoonSession:
     def _set_bulk(self, connection: Connection) -> bytes:
         server = self._server
         _, flags, count = connection.unpack(wire.HEAD)
-        records = []
+        records: dict[int, list[tuple[bytes, bytes, int]]] = {}
         for _ in range(count):
             index, key_size, value_size, xt = connection.unpack(wire.SET_RECORD)
             check_size(key_size, "key")
             check_size(value_size, "value")
             both = connection.take(key_size + value_size)
-            records.append((index, both[:key_size], both[key_size:], xt))
+            records.setdefault(index, []).append((both[:key_size], both[key_size:], xt))
         hits = 0
         with server.lock:
-            for index, database in enumerate(server.databases):
+            for index, wanted in records.items():
+                database = server.database(index)
+                if database is None:
+                    continue
                 with database.store.transaction():
-                    for wanted, key, value, xt in records:
-                        if wanted == index:
-                            database.store.put(key, value, absolute_expiry(xt))
-                            hits += 1
+                    for key, value, xt in wanted:
+                        database.store.put(key, value, absolute_expiry(xt))
+                hits += len(wanted)
             server.counters["set"] += hits
         return b"" if flags & wire.NO_REPLY else wire.REPLY.pack(wire.SET_BULK, hits)
 
     def _remove_bulk(self, connection: Connection) -> bytes:
         server = self._server
         flags, wanted = self._read_keys(connection)
+        records: dict[int, list[bytes]] = {}
+        for index, key in wanted:
+            records.setdefault(index, []).append(key)
         hits = 0
         with server.lock:
-            for number, database in enumerate(server.databases):
+            for index, keys in records.items():
+                database = server.database(index)
+                if database is None:
+                    continue
                 with database.store.transaction():
-                    for index, key in wanted:
-                        hits += index == number and database.store.delete(key)
+                    hits += sum(map(database.store.delete, keys))
             server.counters["remove"] += len(wanted)
             server.counters["remove_misses"] += len(wanted) - hits
         return b"" if flags & wire.NO_REPLY else wire.REPLY.pack(wire.REMOVE_BULK, hits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -91,6 +92,8 @@ class RpcSession:
             status, message = 450, str(exc)
         except RpcError as exc:
             status, message = exc.status, str(exc)
+        except sqlite3.Error as exc:
+            status, message = 500, f"DB: {exc}"
         return write_response(status, [(b"ERROR", message.encode())], request.keep_alive)
 
     def _call(self, request: Request) -> Records:

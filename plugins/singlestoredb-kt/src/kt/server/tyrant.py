@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import sqlite3
 import struct
+import sys
 import threading
 import time
 from collections import Counter
@@ -48,6 +50,8 @@ class TyrantServer:
         self.store = open_tyrant_store(database)
         self.iterator: Position | None = None
         self.last_error = "0: success"
+        self.last_id = 0
+        """What genuid gave last."""
         self.scripts = None if script is None else TyrantScripts(script, self)
 
     def make_session(self) -> TyrantSession:
@@ -64,6 +68,7 @@ class TyrantServer:
         if function is None:
             return False, []
         with self.lock:
+            self.counters["misc"] += 1
             try:
                 return True, function(self, arguments)
             except MiscError:
@@ -133,7 +138,14 @@ class TyrantSession:
     def serve_one(self, connection: Connection) -> bytes | None:
         """Serve one request; an unknown opcode ends the conversation."""
         handler = self._handlers.get(connection.unpack(wire.COMMAND)[0])
-        return None if handler is None else handler(connection)
+        if handler is None:
+            return None
+        try:
+            return handler(connection)
+        except sqlite3.Error as exc:
+            # The disk is full, say.  Hanging up is right for requests with and without a reply.
+            sys.stderr.write(f"ttserver: {exc}\n")
+            return None
 
     # -- requests ----------------------------------------------------------------------------
 
@@ -301,7 +313,6 @@ class TyrantSession:
         name_size, _, count = connection.unpack(_MISC)
         name = connection.take(check_size(name_size, "name"))
         arguments = self._elements(connection, count)
-        self._server.counters["misc"] += 1
         found, elements = self._server.misc(name, arguments)
         return (_OK if found else _FAILED) + _packed(elements)
 
@@ -314,7 +325,8 @@ class TyrantSession:
     def _optimize(self, connection: Connection) -> bytes:
         # The tuning parameters mean nothing to these stores.
         self._key(connection)
-        self._server.counters["optimize"] += 1
+        with self._server.lock:
+            self._server.counters["optimize"] += 1
         return _OK
 
     def _copy(self, connection: Connection) -> bytes:

@@ -201,13 +201,9 @@ def _defrag(server: TyrantServer, arguments: Elements) -> Elements:
     return []
 
 
-_last_id = 0
-
-
 def _genuid(server: TyrantServer, arguments: Elements) -> Elements:
-    global _last_id
-    _last_id = max(_last_id + 1, time.time_ns() // 1000)
-    return [b"%d" % _last_id]
+    server.last_id = max(server.last_id + 1, time.time_ns() // 1000)
+    return [b"%d" % server.last_id]
 
 
 FUNCTIONS: dict[bytes, Callable[[TyrantServer, Elements], Elements]] = {

@@ -1,10 +1,8 @@
-"""Small conversions that both clients share."""
+"""Status reports of both servers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 _INTEGER = re.compile(r"[+-]?[0-9]+\Z")
 _DECIMAL = re.compile(r"[+-]?[0-9]+\.[0-9]+\Z")
@@ -30,15 +28,3 @@ def status_fields(records: list[tuple[bytes, bytes]]) -> dict[str, StatusValue]:
         else:
             fields[name] = text
     return fields
-
-
-def merge(data: Mapping[Any, Any] | None, more: dict[str, Any]) -> Mapping[Any, Any]:
-    """Return the records of a bulk call: the mapping and the keywords, of which the mapping wins.
-
-    The mapping may also come as the keyword ``__data``, its name in the API document.
-    """
-    if data is None:
-        data = more.pop("__data", None)
-    if not more:
-        return {} if data is None else data
-    return {**(data or {}), **{key: more[key] for key in more if not data or key not in data}}
