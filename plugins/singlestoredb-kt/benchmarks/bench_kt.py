@@ -22,6 +22,7 @@ from pathlib import Path
 from kt import EmbeddedServer, EmbeddedTokyoTyrantServer, KyotoTycoon, TokyoTyrant
 from kt import _tycoon_binary as tycoon_wire
 from kt import _tyrant_binary as tyrant_wire
+from kt._tycoon_http import RpcRequests
 
 OPERATIONS = 1500
 BATCH = 100
@@ -51,6 +52,11 @@ class Floor:
     def __init__(self, port: int) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def reply_size(self, request: bytes) -> int:
+        """Return the size of the reply to a request, if it comes in one piece."""
+        self.sock.sendall(request)
+        return len(self.sock.recv(65536))
 
     def exchange(self, request: bytes, size: int) -> Callable[[], None]:
         """Return a call that sends a request and reads ``size`` bytes."""
@@ -85,6 +91,10 @@ def tycoon_rows(client: KyotoTycoon, floor: Floor) -> list[Row]:
     key, value = KEY.decode(), VALUE.decode()
     get = tycoon_wire.get_one(0, KEY)
     put = tycoon_wire.set_one(0, KEY, VALUE, never)
+    fields = [(b"DB", b"0"), (b"key", KEY)]
+    check_key = RpcRequests("127.0.0.1", client.port).build(b"check", fields)
+    client.set(key, value)
+    size = floor.reply_size(check_key)
     put_all = tycoon_wire.set_many(0, pairs, never)
     get_all = tycoon_wire.keys_message(tycoon_wire.GET_BULK, 0, [k for k, _ in pairs])
     return [
@@ -95,7 +105,12 @@ def tycoon_rows(client: KyotoTycoon, floor: Floor) -> list[Row]:
             floor.exchange(get, 23 + len(KEY) + len(VALUE)),
             lambda: check(client.get(key)),
         ),
-        Row("Kyoto Tycoon exists (HTTP)", 1, None, lambda: check(client.exists(key))),
+        Row(
+            "Kyoto Tycoon exists (HTTP)",
+            1,
+            floor.exchange(check_key, size),
+            lambda: check(client.exists(key)),
+        ),
         Row("Kyoto Tycoon incr (HTTP)", 1, None, lambda: check(client.incr("counter"))),
         Row(
             f"Kyoto Tycoon set_bulk of {BATCH}",

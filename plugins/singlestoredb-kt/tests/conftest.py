@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from kt import EmbeddedServer, EmbeddedTokyoTyrantServer, KyotoTycoon, TokyoTyrant
+from kt.server.tcp import TcpServer
+from kt.server.tycoon import TycoonServer
+from kt.server.tyrant import TyrantServer
 
 
 class RawPeer:
@@ -88,6 +91,29 @@ def kt_scripted() -> Iterator[Callable[..., ScriptedServer]]:
 
     yield make
     for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def kt_in_process() -> Iterator[Callable[[TycoonServer | TyrantServer], int]]:
+    """Return a function that serves a server object in threads of this process and returns the
+    port; an exception there fails the test."""
+    running: list[tuple[TycoonServer | TyrantServer, TcpServer, threading.Thread]] = []
+
+    def serve(server: TycoonServer | TyrantServer) -> int:
+        listener = TcpServer("127.0.0.1", 0, server.make_session)
+        thread = threading.Thread(target=listener.serve, daemon=True)
+        thread.start()
+        running.append((server, listener, thread))
+        return listener.port
+
+    yield serve
+    for server, listener, thread in running:
+        # Closing does not wake an accept; a last connection does.
+        with socket.create_connection(("127.0.0.1", listener.port)):
+            listener.close()
+        thread.join(20)
+        assert not thread.is_alive()
         server.close()
 
 

@@ -343,6 +343,7 @@ def test_status_and_report_fields(kt_rpc: Rpc) -> None:
     assert report[b"db_1"].endswith(b" path=%")
     counters = b"get get_misses misc remove remove_misses script set set_misses"
     assert {b"cnt_" + name for name in counters.split()} <= set(report)
+    assert {b"sys_mem_size", b"sys_mem_rss", b"sys_ru_utime", b"sys_ru_stime"} <= set(report)
     assert {b"db_0", b"db_2", b"db_total_count", b"serv_proc_id", b"conf_kt_version"} <= set(report)
 
 

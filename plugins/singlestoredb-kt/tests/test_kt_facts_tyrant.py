@@ -123,7 +123,8 @@ def test_reports_have_a_payload(tt_raw: Any) -> None:
     status, length = unpack(">BI", tt_raw.ask(pack(">H", 0xC888), 5))
     names = [line.split(b"\t")[0] for line in tt_raw.read(length).splitlines()]
     expected = b"version libver protver os time pid sid type path rnum size bigend ru_user ru_sys"
-    expected += b" ru_real cnt_put cnt_get cnt_misc cnt_put_miss cnt_out_miss cnt_get_miss"
+    expected += b" ru_real fd loadavg memsize memrss cnt_put cnt_get cnt_misc"
+    expected += b" cnt_put_miss cnt_out_miss cnt_get_miss"
     assert set(expected.split()) <= set(names)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kt._connection import Connection
 
+from . import process
 from .http import Request, read_request, write_response
 from .store import Item, Position
 from .tycoon_db import (
@@ -129,6 +130,7 @@ class RpcSession:
         server = self._server
         stores = [database.store for database in server.databases]
         user, system, *_ = os.times()
+        memory_size, memory_resident = process.memory()
         fields: dict[str, object] = {f"cnt_{name}": server.counters[name] for name in _COUNTERS}
         fields |= {
             "conf_kc_features": "(built-in server)",
@@ -144,6 +146,8 @@ class RpcSession:
             "serv_running_term": f"{time.time() - server.started:.6f}",
             "serv_task_count": 0,
             "serv_thread_count": server.connections,
+            "sys_mem_rss": memory_resident,
+            "sys_mem_size": memory_size,
             "sys_ru_stime": f"{system:.6f}",
             "sys_ru_utime": f"{user:.6f}",
         }

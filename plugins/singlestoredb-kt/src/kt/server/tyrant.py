@@ -17,6 +17,7 @@ from kt import _tyrant_binary as wire
 from kt._connection import Connection, check_size
 from kt.exceptions import ServerError
 
+from . import process
 from .lua import TyrantScripts
 from .names import open_tyrant_store
 from .store import Position
@@ -356,6 +357,7 @@ class TyrantSession:
         server = self._server
         user, system, *_ = os.times()
         now = time.time()
+        memory_size, memory_resident = process.memory()
         with server.lock:
             fields: dict[str, object] = {
                 "version": f"{VERSION} (built-in)",
@@ -370,6 +372,10 @@ class TyrantSession:
                 "rnum": server.store.count(),
                 "size": server.store.size(),
                 "bigend": 0,
+                "fd": process.open_files(),
+                "loadavg": f"{process.load_average():.6f}",
+                "memsize": memory_size,
+                "memrss": memory_resident,
                 "ru_user": f"{user:.6f}",
                 "ru_sys": f"{system:.6f}",
                 "ru_real": f"{now - server.started:.6f}",
