@@ -6,14 +6,17 @@ import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kt import KyotoTycoon, TokyoTyrant
 
-hookspecs = pytest.importorskip(
-    "singlestoredb_hookspecs", reason="the SDK, which this distribution works without"
-)
+
+@pytest.fixture
+def hookspecs() -> Any:
+    """The SDK's package of hook specs, which this distribution works without."""
+    return pytest.importorskip("singlestoredb_hookspecs")
 
 
 def test_entry_points() -> None:
@@ -31,7 +34,11 @@ def test_entry_points() -> None:
     ],
 )
 def test_servers_start_and_stop(
-    name: str, scheme: str, client_class: type[KyotoTycoon] | type[TokyoTyrant], tmp_path: Path
+    hookspecs: Any,
+    name: str,
+    scheme: str,
+    client_class: type[KyotoTycoon] | type[TokyoTyrant],
+    tmp_path: Path,
 ) -> None:
     from kt.singlestoredb_plugin import s2_start_server
 
@@ -53,13 +60,13 @@ def test_servers_start_and_stop(
     assert server.wait(0) is True
 
 
-def test_other_names_are_not_ours() -> None:
+def test_other_names_are_not_ours(hookspecs: Any) -> None:
     from kt.singlestoredb_plugin import s2_start_server
 
     assert s2_start_server(name="docker", request=hookspecs.ServerRequest()) is None
 
 
-def test_failures_are_operational_errors() -> None:
+def test_failures_are_operational_errors(hookspecs: Any) -> None:
     exceptions = pytest.importorskip("singlestoredb.exceptions")
     from kt.singlestoredb_plugin import s2_start_server
 
@@ -75,9 +82,11 @@ def test_only_the_plugin_needs_the_sdk() -> None:
     program = """
 import sys
 sys.modules["singlestoredb_hookspecs"] = sys.modules["singlestoredb"] = None
-import kt, kt.cli, kt.server.__main__
-heavy = {"msgpack", "lupa", "gevent", "requests", "click"} & set(sys.modules)
+import kt, kt.cli
+absent = "importlib.metadata sqlite3 msgpack lupa gevent requests click".split()
+heavy = set(absent) & set(sys.modules)
 assert not heavy, heavy
+import kt.server.__main__
 try:
     import kt.singlestoredb_plugin
 except ImportError:

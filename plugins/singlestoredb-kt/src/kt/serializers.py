@@ -13,12 +13,13 @@ Nothing is imported before its name is asked for.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from .exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "kt.serializers"
 
@@ -144,22 +145,20 @@ class PickleSerializer:
         return self._dumps(value, self._protocol)
 
 
-_OWN = {
-    entry.name: entry
-    for entry in (
-        EntryPoint(KT_BINARY, "kt.serializers:BinarySerializer", GROUP),
-        EntryPoint(KT_JSON, "kt.serializers:JsonSerializer", GROUP),
-        EntryPoint(KT_MSGPACK, "kt.serializers:MsgpackSerializer", GROUP),
-        EntryPoint(KT_NONE, "kt.serializers:NoneSerializer", GROUP),
-        EntryPoint(KT_PICKLE, "kt.serializers:PickleSerializer", GROUP),
-    )
+_OWN: dict[str, Callable[[], Serializer]] = {
+    KT_BINARY: BinarySerializer,
+    KT_JSON: JsonSerializer,
+    KT_MSGPACK: MsgpackSerializer,
+    KT_NONE: NoneSerializer,
+    KT_PICKLE: PickleSerializer,
 }
 
 
 def serializer_names() -> list[str]:
     """Return the names that `make_serializer` knows, sorted; imports none of them."""
-    installed = importlib.metadata.entry_points(group=GROUP)
-    return sorted({*_OWN, *(entry.name for entry in installed)})
+    from importlib.metadata import entry_points
+
+    return sorted({*_OWN, *(entry.name for entry in entry_points(group=GROUP))})
 
 
 def make_serializer(name: str) -> Serializer:
@@ -173,7 +172,11 @@ def make_serializer(name: str) -> Serializer:
             f"a serializer is chosen by its name, one of {', '.join(serializer_names())}; "
             f"got {type(name).__name__}"
         )
-    entry = _OWN.get(name) or _installed(name)
+    own = _OWN.get(name)
+    return _load(_installed(name)) if own is None else own()
+
+
+def _load(entry: EntryPoint) -> Serializer:
     try:
         target = entry.load()
         serializer = target if _is_serializer(target) else target()
@@ -181,11 +184,11 @@ def make_serializer(name: str) -> Serializer:
         raise
     except Exception as exc:
         raise ImproperlyConfigured(
-            f"the serializer {name!r} ({entry.value}) cannot be loaded: {exc}"
+            f"the serializer {entry.name!r} ({entry.value}) cannot be loaded: {exc}"
         ) from exc
     if not _is_serializer(serializer):
         raise ImproperlyConfigured(
-            f"the serializer {name!r} ({entry.value}) has no methods encode and decode"
+            f"the serializer {entry.name!r} ({entry.value}) has no methods encode and decode"
         )
     return cast(Serializer, serializer)
 
@@ -197,7 +200,10 @@ def _is_serializer(candidate: object) -> bool:
 
 
 def _installed(name: str) -> EntryPoint:
-    found = list(importlib.metadata.entry_points(group=GROUP, name=name))
+    # Slow to import, and needed only for names that are not ours.
+    from importlib.metadata import entry_points
+
+    found = list(entry_points(group=GROUP, name=name))
     if not found:
         raise ImproperlyConfigured(
             f"no serializer named {name!r}; installed: {', '.join(serializer_names())}"
