@@ -84,6 +84,9 @@ def test_hostile_replies_to_get(kt_scripted: Scripted, reply: bytes, text: str) 
             b"Content-Length: 4\r\n\r\na\tb\n",
         ),
         (lambda c: c.incr("n"), HTTP + b"Content-Length: 0\r\n\r\n"),
+        (lambda c: c.incr("n"), HTTP + b"Content-Length: 6\r\n\r\nnum\tx\n"),
+        (lambda c: c.keys(), HTTP + b"Content-Length: 5\r\n\r\n_k\tx\n"),
+        (lambda c: len(c), HTTP + b"Content-Length: 0\r\n\r\n"),
     ],
 )
 def test_other_hostile_replies(

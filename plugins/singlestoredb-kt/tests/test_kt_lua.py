@@ -123,6 +123,8 @@ def test_maps_go_both_ways(tycoon: KyotoTycoon) -> None:
     assert tycoon.lua.echo(x="y") == {"x": "y"}
     assert tycoon.lua.echo({"m": "n"}) == {"m": "n"}
     assert tycoon.script("echo") == {}
+    assert tycoon.script(name="echo", a="1", __data={"b": "2"}) == {"a": "1", "b": "2"}
+    assert tycoon.lua.echo(name="x", encode_values=False) == {"name": b"x"}
     raw = {"k": b"\x00\xff"}
     assert tycoon.script("echo", raw, encode_values=False) == raw
     assert tycoon.script("echo", {"k": "text"}, encode_values=False) == {"k": b"text"}

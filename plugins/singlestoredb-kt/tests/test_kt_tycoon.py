@@ -24,7 +24,7 @@ def test_signatures_are_those_of_the_document() -> None:
         "get_bulk": "keys, db=None",
         "set_bulk": "data=None, db=None, expire_time=None, kwargs",
         "remove_bulk": "keys, db=None",
-        "script": "name, data=None, encode_values=True, kwargs",
+        "script": "name, _KyotoTycoon__data=None, encode_values=True, kwargs",
         "clear": "db=None",
         "status": "db=None",
         "report": "",
@@ -149,6 +149,10 @@ def test_expiry(kt_client: KyotoTycoon) -> None:
     assert kt_client.get("gone") is None
     with pytest.raises(ValueError, match="64 bits"):
         kt_client.set("k", "v", expire_time=2**63)
+    with pytest.raises(TypeError, match=r"integers, not 0 and 1\.5"):
+        kt_client.set("k", "v", expire_time=1.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="integers, not 'one'"):
+        kt_client.get("k", db="one")  # type: ignore[arg-type]
 
 
 def test_zero_expiry_means_this_second_on_both_protocols(kt_client: KyotoTycoon) -> None:

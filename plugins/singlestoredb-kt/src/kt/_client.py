@@ -67,6 +67,9 @@ class LuaNamespace:
         self._script = script
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            # Python's own protocols ask for these.
+            raise AttributeError(name)
         return partial(self._script, name)
 
 

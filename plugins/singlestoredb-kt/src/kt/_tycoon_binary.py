@@ -59,7 +59,9 @@ class RawRecord(NamedTuple):
     expiry: int
 
 
-def _bad_field(exc: struct.error, db: int, expiry: int = 0) -> ValueError:
+def _bad_field(exc: struct.error, db: object, expiry: object = 0) -> Exception:
+    if not isinstance(db, int) or not isinstance(expiry, int):
+        return TypeError(f"db and expire_time are integers, not {db!r} and {expiry!r}")
     if not 0 <= db <= 0xFFFF:
         return ValueError(f"a database index is between 0 and 65535, not {db}")
     if not -(2**63) <= expiry < 2**63:

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from typing import TypeVar
 
 from . import _tsv
 from ._connection import Connection
 from .exceptions import ProtocolError, ServerError
+
+Number = TypeVar("Number", int, float)
 
 MAX_HEADER = 64 * 1024
 """Bytes of status line and header fields that are read before the reply is given up."""
@@ -131,7 +134,16 @@ def field(answer: dict[bytes, bytes], name: bytes) -> bytes:
     try:
         return answer[name]
     except KeyError:
-        raise ServerError(f"the reply has no field {name.decode()!r}") from None
+        raise ServerError(f"the reply has no field {name!r}") from None
+
+
+def number_field(answer: dict[bytes, bytes], name: bytes, kind: type[Number]) -> Number:
+    """Return such a field as a number."""
+    text = field(answer, name)
+    try:
+        return kind(text)
+    except ValueError:
+        raise ServerError(f"the reply's field {name!r} is {text[:40]!r}") from None
 
 
 def expiry_field(expire_time: int | None) -> list[tuple[bytes, bytes]]:

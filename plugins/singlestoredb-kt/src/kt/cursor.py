@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ._tycoon_http import field
 from .exceptions import ProtocolError, ServerConnectionError
 from .serializers import encode_text
 
@@ -83,12 +84,12 @@ class Cursor:
     def key(self, step: bool = False) -> Any:
         """Return the current key, ``None`` past the end; then move on if ``step``."""
         status, answer = self._rpc(b"cur_get_key", _step(step), may_fail=True)
-        return self._client._decode_key(answer[b"key"]) if status == 200 else None
+        return self._client._decode_key(field(answer, b"key")) if status == 200 else None
 
     def value(self, step: bool = False) -> Any:
         """Return the current value, ``None`` past the end; then move on if ``step``."""
         status, answer = self._rpc(b"cur_get_value", _step(step), may_fail=True)
-        return self._client._decode(answer[b"value"]) if status == 200 else None
+        return self._client._decode(field(answer, b"value")) if status == 200 else None
 
     def get(self, step: bool = False) -> tuple[Any, Any] | None:
         """Return the current key and value, ``None`` past the end; then move on if ``step``."""
@@ -118,7 +119,9 @@ class Cursor:
     def _pair(self, status: int, answer: dict[bytes, bytes]) -> tuple[Any, Any] | None:
         if status != 200:
             return None
-        return self._client._decode_key(answer[b"key"]), self._client._decode(answer[b"value"])
+        return self._client._decode_key(field(answer, b"key")), self._client._decode(
+            field(answer, b"value")
+        )
 
     def _move(self, procedure: bytes, key: Any) -> bool:
         fields = [(b"DB", b"%d" % self._db)]

@@ -11,7 +11,7 @@ from . import _tycoon_binary as binary
 from ._client import Client, LuaNamespace, encode_keys, merge
 from ._connection import Connection
 from ._status import StatusValue, status_fields
-from ._tycoon_http import RpcRequests, checked, expiry_field, field, read_response
+from ._tycoon_http import RpcRequests, checked, expiry_field, field, number_field, read_response
 from .cursor import Cursor
 from .exceptions import ScriptError
 from .serializers import KT_BINARY, encode_text, identity
@@ -197,8 +197,7 @@ class KyotoTycoon(Client):
     def script(
         self,
         name: str,
-        data: Mapping[Any, Any] | None = None,
-        /,
+        __data: Mapping[Any, Any] | None = None,
         encode_values: bool = True,
         no_reply: bool = False,
         **kwargs: Any,
@@ -207,7 +206,7 @@ class KyotoTycoon(Client):
 
         Args:
             name: Name of the function.
-            data: Its input; keywords are added to it.
+            __data: Its input; keywords are added to it.
             encode_values: Pass values through the serializer both ways; otherwise text is sent as
                 UTF-8, bytes as they are, and the answer's values are ``bytes``.
             no_reply: Do not wait for an answer and return an empty mapping.
@@ -217,7 +216,7 @@ class KyotoTycoon(Client):
         """
         encode = self._encode if encode_values else encode_text
         decode = self._decode if encode_values else identity
-        pairs = [(encode_text(key), encode(value)) for key, value in merge(data, kwargs).items()]
+        pairs = [(encode_text(key), encode(value)) for key, value in merge(__data, kwargs).items()]
         request = binary.play_script(name.encode(), pairs, binary.NO_REPLY if no_reply else 0)
         if no_reply:
             self._pool.send(request)
@@ -232,8 +231,19 @@ class KyotoTycoon(Client):
 
     @property
     def lua(self) -> LuaNamespace:
-        """The server's Lua functions as methods: ``client.lua.name(...)`` is `script`."""
-        return LuaNamespace(self.script)
+        """The server's Lua functions as methods: ``client.lua.f(...)`` is ``script("f", ...)``."""
+
+        def call(
+            function: str,
+            data: Mapping[Any, Any] | None = None,
+            /,
+            encode_values: bool = True,
+            **kwargs: Any,
+        ) -> dict[Any, Any]:
+            # The keywords travel in the mapping, so that one of them may be called "name".
+            return self.script(function, merge(data, kwargs), encode_values)
+
+        return LuaNamespace(call)
 
     def _db(self, db: int | None) -> int:
         return self.default_db if db is None else db
@@ -330,7 +340,7 @@ class KyotoTycoon(Client):
         status, answer = self._rpc(
             b"check", db, [(b"key", encode_text(key))], may_fail=True, retry=True
         )
-        return int(field(answer, b"vsiz")) if status == 200 else None
+        return number_field(answer, b"vsiz", int) if status == 200 else None
 
     def seize(self, key: Any, db: int | None = None) -> Any:
         """Remove a key and return its value, or ``None`` if there was none."""
@@ -384,9 +394,8 @@ class KyotoTycoon(Client):
         fields = [(b"key", encode_text(key)), (b"num", b"%d" % operator.index(n))]
         if orig is not None:
             fields.append((b"orig", b"%d" % operator.index(orig)))
-        return int(
-            field(self._rpc(b"increment", db, fields + expiry_field(expire_time))[1], b"num")
-        )
+        answer = self._rpc(b"increment", db, fields + expiry_field(expire_time))[1]
+        return number_field(answer, b"num", int)
 
     def incr_double(
         self,
@@ -406,7 +415,7 @@ class KyotoTycoon(Client):
         if orig is not None:
             fields.append((b"orig", b"%.15f" % float(orig)))
         answer = self._rpc(b"increment_double", db, fields + expiry_field(expire_time))[1]
-        return float(field(answer, b"num"))
+        return number_field(answer, b"num", float)
 
     def match_prefix(
         self, prefix: Any, max_keys: int | None = None, db: int | None = None
@@ -456,17 +465,17 @@ class KyotoTycoon(Client):
 
     def count(self, db: int | None = None) -> int:
         """Return the number of keys of a database."""
-        return int(self.status(db)["count"])
+        return number_field(self._rpc(b"status", db, retry=True)[1], b"count", int)
 
     @property
     def size(self) -> int:
         """Size of the default database in bytes."""
-        return int(self.status()["size"])
+        return number_field(self._rpc(b"status", None, retry=True)[1], b"size", int)
 
     @property
     def path(self) -> str:
         """Path of the default database; ``*`` and the like when it is in memory."""
-        return str(self.status()["path"])
+        return field(self._rpc(b"status", None, retry=True)[1], b"path").decode(errors="replace")
 
     def _rpc(
         self,
@@ -517,7 +526,7 @@ class KyotoTycoon(Client):
         _, answer = self._rpc(procedure, db, fields, retry=True)
         # The records are sorted by key; their values are the ranks.
         ranked = sorted(
-            (int(rank), key[1:]) for key, rank in answer.items() if key.startswith(b"_")
+            (number_field(answer, key, int), key[1:]) for key in answer if key.startswith(b"_")
         )
         return [self._decode_key(key) for _, key in ranked]
 
