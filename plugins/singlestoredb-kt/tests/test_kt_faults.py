@@ -202,6 +202,28 @@ def test_mute_server(call: Callable[[KyotoTycoon], object]) -> None:
         client.close()
 
 
+def test_close_all_ends_calls_that_wait() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        client = KyotoTycoon(port=mute.getsockname()[1])
+        outcome: list[BaseException] = []
+
+        def wait() -> None:
+            try:
+                client.set("k", "v")
+            except ServerConnectionError as exc:
+                outcome.append(exc)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        peer, _ = mute.accept()
+        # The request has arrived: the thread waits for the reply, or is about to.
+        assert peer.recv(1) == b"\xb8"
+        client.close_all()
+        thread.join(20)
+        assert len(outcome) == 1
+        peer.close()
+
+
 def test_server_killed_within_a_call() -> None:
     with EmbeddedServer("builtin") as server:
         assert server.port is not None

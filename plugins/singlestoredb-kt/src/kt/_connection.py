@@ -7,6 +7,7 @@ its pool and never used again.
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import struct
@@ -61,6 +62,14 @@ class Connection:
         sock, self._socket = self._socket, None
         if sock is not None:
             sock.close()
+
+    def abort(self) -> None:
+        """Close from another thread: a call that waits there fails at once."""
+        sock = self._socket
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        self.close()
 
     def is_idle(self) -> bool:
         """Return whether the server has neither hung up nor sent anything that nobody asked for."""

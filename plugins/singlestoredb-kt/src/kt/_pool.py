@@ -145,17 +145,23 @@ class ConnectionPool:
 
     def close_all(self) -> None:
         """Close every connection, also those of other threads, whose running calls then fail."""
+        for connection in self._forget():
+            connection.abort()
+
+    def _forget(self) -> list[Connection]:
         with self._lock:
             known = list(self._known)
             self._known.clear()
         self._free.clear()
-        for connection in known:
-            connection.close()
+        return known
 
     def after_fork_in_child(self) -> None:
         """Let go of the parent's sockets, which must not be used from two processes."""
+        # The lock may have been held by a thread that does not exist here.
         self._lock = threading.Lock()
-        self.close_all()
+        for connection in self._forget():
+            # Not an abort: that would end the parent's connection, too.
+            connection.close()
 
 
 _POOLS: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()

@@ -119,9 +119,8 @@ class Cursor:
     def _pair(self, status: int, answer: dict[bytes, bytes]) -> tuple[Any, Any] | None:
         if status != 200:
             return None
-        return self._client._decode_key(field(answer, b"key")), self._client._decode(
-            field(answer, b"value")
-        )
+        key, value = field(answer, b"key"), field(answer, b"value")
+        return self._client._decode_key(key), self._client._decode(value)
 
     def _move(self, procedure: bytes, key: Any) -> bool:
         fields = [(b"DB", b"%d" % self._db)]

@@ -16,7 +16,7 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .exceptions import ImproperlyConfigured, KyotoTycoonError
 from .tycoon import KyotoTycoon
@@ -49,6 +49,9 @@ sys.exit(main(sys.argv[1:]))
 """
 
 Client = TypeVar("Client", KyotoTycoon, TokyoTyrant)
+
+
+Self = TypeVar("Self", bound="_EmbeddedServer[Any]")
 
 
 class _EmbeddedServer(Generic[Client]):
@@ -91,7 +94,7 @@ class _EmbeddedServer(Generic[Client]):
         self._monitor: threading.Thread | None = None
         self._client: Client | None = None
 
-    def __enter__(self) -> _EmbeddedServer[Client]:
+    def __enter__(self: Self) -> Self:
         self.run()
         return self
 
@@ -248,6 +251,8 @@ class _EmbeddedServer(Generic[Client]):
                 stdin=subprocess.PIPE if self.is_builtin else subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                # Ctrl-C at the terminal is for the program, which stops its server if it ends.
+                start_new_session=True,
             )
         except OSError as exc:
             raise KyotoTycoonError(f"cannot run {self.server!r}: {exc}") from exc

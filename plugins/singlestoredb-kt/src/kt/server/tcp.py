@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import signal
@@ -101,6 +102,9 @@ class TcpServer:
 
     def close(self) -> None:
         """Stop listening."""
+        # Closing alone would leave a thread that waits in accept there for ever.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 
