@@ -9,6 +9,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from struct import pack
 from typing import Any
 
@@ -27,6 +28,13 @@ from kt import (
 HUGE = 0xFFFFFFFF
 HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: text/tab-separated-values\r\n"
 Scripted = Callable[..., Any]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def fails(call: Callable[[], object], error: type[KyotoTycoonError], text: str) -> None:
@@ -233,6 +241,7 @@ def test_server_killed_within_a_call() -> None:
         assert pid is not None
         # The server cannot answer while it is stopped, so that the kill hits an open call.
         os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][1] == "T")
         outcome: list[BaseException | int] = []
 
         def write() -> None:
@@ -243,20 +252,20 @@ def test_server_killed_within_a_call() -> None:
 
         thread = threading.Thread(target=write)
         thread.start()
-        while not client._pool._known or not thread.is_alive():
-            time.sleep(0.01)
+        # The system has accepted the connection in the server's place.
+        wait_until(lambda: len(client._pool._known) == 2)
         os.kill(pid, signal.SIGKILL)
         thread.join(20)
         assert isinstance(outcome[0], ServerConnectionError)
+
         # It is restarted (empty, as it is in memory), and the same client goes on.
-        deadline = time.monotonic() + 20
-        while True:
+        def answers() -> bool:
             try:
-                assert client.get("k") is None
-                break
+                return client.get("k") is None
             except ServerConnectionError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+                return False
+
+        wait_until(answers)
         assert client.set("k", "again") == 1
         assert client.get("k") == "again"
         client.close_all()
