@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import subprocess
 import sys
@@ -40,12 +41,18 @@ def test_servers_start_and_stop(
     client_class: type[KyotoTycoon] | type[TokyoTyrant],
     tmp_path: Path,
 ) -> None:
-    from kt.singlestoredb_plugin import s2_start_server
+    import pluggy
 
+    from kt import singlestoredb_plugin
+
+    manager = pluggy.PluginManager("singlestoredb")
+    manager.add_hookspecs(importlib.import_module(f"{hookspecs.__name__}.servers"))
+    manager.register(singlestoredb_plugin)
+    manager.check_pending()
     suffix = "tcb" if name == "ttserver" else "kct"
     path = str(tmp_path / f"casket.{suffix}")
     request = hookspecs.ServerRequest(path=path, options={"server": "builtin", "quiet": True})
-    server = s2_start_server(name=name, request=request)
+    server = manager.hook.s2_start_server(name=name, request=request)
     assert server is not None
     url = server.urls[scheme]
     assert url.startswith(f"{scheme}://127.0.0.1:")

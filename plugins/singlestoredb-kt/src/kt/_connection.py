@@ -135,10 +135,12 @@ class Connection:
                         ready = selector.select(timeout)
                         if not ready:
                             raise self._timed_out()
-                        for _, events in ready:
-                            if events & selectors.EVENT_READ:
+                        # Readiness is a hint: the call itself may still have to wait.
+                        with contextlib.suppress(BlockingIOError):
+                            if ready[0][1] & selectors.EVENT_READ:
                                 received += self._receive(sock, MORE_READ)
-                            if events & selectors.EVENT_WRITE:
+                        with contextlib.suppress(BlockingIOError):
+                            if ready[0][1] & selectors.EVENT_WRITE:
                                 rest = rest[sock.send(rest) :]
             sock.settimeout(timeout)
         except OSError as exc:
@@ -165,6 +167,8 @@ class Connection:
             chunk = sock.recv(size)
         except TimeoutError as exc:
             raise self._timed_out() from exc
+        except BlockingIOError:
+            raise
         except OSError as exc:
             raise ServerConnectionError(f"lost connection to {self.address}: {exc}") from exc
         if not chunk:
