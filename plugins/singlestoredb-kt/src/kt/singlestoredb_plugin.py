@@ -6,6 +6,7 @@ The only module that needs the SDK (its package of hook specs).
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +48,7 @@ def s2_start_server(name: str, request: ServerRequest) -> LocalServer | None:
     """Start ``ktserver`` (``kt`` for short) or ``ttserver``.
 
     ``request.path`` is the database (default ``*``, a hash in memory); options: ``server``,
-    ``server_args``, ``quiet`` as in `EmbeddedServer`.
+    ``server_args``, ``quiet`` as in `EmbeddedServer`, or as text.
     """
     if name not in _SERVERS:
         return None
@@ -58,6 +59,11 @@ def s2_start_server(name: str, request: ServerRequest) -> LocalServer | None:
             f"the server {name!r} has no option {unknown[0]!r}; it has {', '.join(_OPTIONS)}"
         )
     options: dict[str, Any] = dict(request.options)
+    # The command line gives text: s2 serve kt -o server_args='-scr functions.lua' -o quiet=true
+    if isinstance(options.get("server_args"), str):
+        options["server_args"] = shlex.split(options["server_args"])
+    if isinstance(options.get("quiet"), str):
+        options["quiet"] = options["quiet"].strip().lower() in ("1", "true", "yes", "on")
     try:
         server = make(
             host=request.host, port=request.port or None, database=request.path or "*", **options
