@@ -69,7 +69,7 @@ def test_unknown_names(client_class: type[KyotoTycoon] | type[TokyoTyrant]) -> N
     with pytest.raises(ImproperlyConfigured, match="no serializer named 'yaml'; installed: binary"):
         client_class(serializer="yaml")
     with pytest.raises(ImproperlyConfigured, match=r"by its name.*got NoneType"):
-        client_class(serializer=None)  # type: ignore[arg-type]
+        client_class(serializer=None)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_msgpack_missing_names_the_install(monkeypatch: pytest.MonkeyPatch) -> None:

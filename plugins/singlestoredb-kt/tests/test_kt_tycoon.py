@@ -150,9 +150,9 @@ def test_expiry(kt_client: KyotoTycoon) -> None:
     with pytest.raises(ValueError, match="64 bits"):
         kt_client.set("k", "v", expire_time=2**63)
     with pytest.raises(TypeError, match=r"integers, not 0 and 1\.5"):
-        kt_client.set("k", "v", expire_time=1.5)  # type: ignore[arg-type]
+        kt_client.set("k", "v", expire_time=1.5)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError, match="integers, not 'one'"):
-        kt_client.get("k", db="one")  # type: ignore[arg-type]
+        kt_client.get("k", db="one")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_zero_expiry_means_this_second_on_both_protocols(kt_client: KyotoTycoon) -> None:
@@ -211,7 +211,7 @@ def test_counters(kt_client: KyotoTycoon) -> None:
     with pytest.raises(ProtocolError, match="450"):
         kt_client.incr_double("text")
     with pytest.raises(TypeError):
-        kt_client.incr("n", 1.5)  # type: ignore[arg-type]
+        kt_client.incr("n", 1.5)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_matching(kt_client: KyotoTycoon) -> None:
