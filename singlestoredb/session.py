@@ -180,7 +180,10 @@ class Session:
                 from singlestoredb.fusion import execute
 
                 self._committable = False
-                return execute(self, request.sql, handler=handler)
+                sql = request.sql
+                if request.args is not None:  # the driver would have bound them; a command cannot
+                    sql = self._interpolate(sql, request.args)
+                return execute(self, sql, handler=handler)
         self._committable = True
         if self._hooks.answers_statements:
             call = StatementCall(request.sql, self, request.buffered)

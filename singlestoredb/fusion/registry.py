@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from singlestoredb import config as _options  # noqa: F401 - registers the option read below
 from singlestoredb import kernel
-from singlestoredb.utils.config import option
+from singlestoredb.utils.config import Changes, option
 
 from .literals import masked
 
@@ -50,9 +50,8 @@ class _Node:
 @dataclass(frozen=True)
 class _Index:
     root: dict[str, _Node]
-    plugins: object | None
-    """Stands for the set of plugins that the index was made from; ``None`` when it changed while
-    that was done."""
+    plugins: tuple[int, int]
+    """Stands for the set of plugins that the index was made from."""
 
 
 _index: _Index | None = None
@@ -61,10 +60,10 @@ _index: _Index | None = None
 # -- plugins ---------------------------------------------------------------------------------
 
 
-def _plugin_set() -> object | None:
-    """Return an object that stays the same until a plugin is added or removed; ``None`` when the
-    plugins have to be activated."""
-    return kernel.get_registry()._complete.get("fusion")
+def _plugin_set() -> tuple[int, int]:
+    """Return what stays the same until a plugin is added or removed, or an option changes that
+    may switch one off."""
+    return kernel.get_registry().generation, Changes.count
 
 
 def _plugin_handlers() -> list[tuple[Any, PluginRecord | None]]:
@@ -179,7 +178,7 @@ def handlers() -> dict[str, Handler]:
 
 def _current() -> _Index:
     index = _index
-    if index is None or index.plugins is None or index.plugins is not _plugin_set():
+    if index is None or index.plugins != _plugin_set():
         index = _rebuild()
     return index
 

@@ -234,8 +234,13 @@ class HookManager:
         """Collect ``(command class, its plugin)`` of all active plugins."""
         found: list[tuple[type[Any], object]] = []
         for impl in self._pm.hook.s2_fusion_handlers.get_hookimpls():
-            handlers: Any = impl.function()
-            found += [(handler, impl.plugin) for handler in handlers]
+            try:
+                handlers = list(impl.function())  # type: ignore[call-overload] # a hook's answer
+            except Exception:
+                # One plugin's failure must not take everybody's commands away.
+                log.exception("s2_fusion_handlers of plugin %s failed", impl.plugin_name)
+            else:
+                found += [(handler, impl.plugin) for handler in handlers]
         return found
 
     def execute_statement(self, call: specs.StatementCall) -> specs.ResultStream | None:

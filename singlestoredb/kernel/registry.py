@@ -59,6 +59,9 @@ class Registry:
         self._loaded: dict[PluginRecord, object] = {}
         self._selected: dict[tuple[str, str], tuple[Policy, Selection]] = {}
         self._complete: dict[str, Policy] = {}
+        self.generation = 0
+        """Counts what may change which plugins take part: who keeps their answers sees when to ask
+        again."""
 
     # -- choosing --
 
@@ -178,6 +181,7 @@ class Registry:
                 if policy.trace:
                     _trace(f"{record.key} -> {record.origin}, {record.target} (takes part)")
         self._complete[family] = policy
+        self.generation += 1
         return failures
 
     def _import(self, record: PluginRecord) -> object:
@@ -234,8 +238,13 @@ class Registry:
         """Read the entry points again at the next need; what is active stays so."""
         self.catalog.refresh()
         with self._lock:
-            self._selected.clear()
-            self._complete.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Choose anew from now on; the lock is held by the caller."""
+        self._selected.clear()
+        self._complete.clear()
+        self.generation += 1
 
     def origin(self, plugin: object) -> PluginRecord | None:
         """Return the record through which an active plugin came."""
@@ -259,8 +268,7 @@ class Registry:
                 )
             self.catalog.add(record)
             with self._lock:
-                self._selected.clear()
-                self._complete.clear()
+                self._forget()
             try:
                 self.activate_record(record)
             except PluginError:
@@ -306,8 +314,7 @@ class Registry:
         with self._lock:
             for record in gone:
                 self._loaded.pop(record, None)
-            self._selected.clear()
-            self._complete.clear()
+            self._forget()
 
 
 _serials = itertools.count(1)

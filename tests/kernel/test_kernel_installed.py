@@ -33,7 +33,8 @@ class Environment:
         self.python = folder / "bin" / "python"
         self.run_python(
             "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-            str(source), str(source / "examples/acme-frames"), str(source / "examples/acme-driver"),
+            f"{source}[fusion]",
+            *map(str, sorted((source / "examples").glob("acme-*"))),
         )  # fmt: skip
         self.site = next((folder / "lib").glob("python*/site-packages"))
 

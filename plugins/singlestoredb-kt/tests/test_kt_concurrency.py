@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-
 from kt import KyotoTycoon, TokyoTyrant
 
 THREADS = 64

@@ -14,7 +14,6 @@ from struct import pack
 from typing import Any
 
 import pytest
-
 from kt import (
     EmbeddedServer,
     KyotoTycoon,

@@ -8,7 +8,6 @@ from struct import pack
 from typing import Any
 
 import pytest
-
 from kt import (
     KT_JSON,
     EmbeddedServer,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from kt import (
     KT_BINARY,
     KT_JSON,

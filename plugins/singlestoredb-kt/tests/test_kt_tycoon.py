@@ -6,9 +6,8 @@ import inspect
 import time
 from typing import Any
 
-import pytest
-
 import kt
+import pytest
 from kt import KT_JSON, KT_NONE, KyotoTycoon, ProtocolError, ScriptError, TokyoTyrant
 
 
