@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,16 @@ class Environment:
         source = folder.with_name("source")
         ignore = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "demo")
         shutil.copytree(ROOT, source, ignore=ignore)
+        subprocess.run(
+            [sys.executable, "-m", "build", "--sdist", "--outdir", str(folder), str(source)],
+            check=True,
+            capture_output=True,
+        )
+        (self.sdist,) = folder.glob("singlestoredb-*.tar.gz")
         self.python = folder / "bin" / "python"
         self.run_python(
             "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-            f"{source}[fusion]",
+            f"{self.sdist}[fusion]",
             *map(str, sorted((source / "examples").glob("acme-*"))),
         )  # fmt: skip
         self.site = next((folder / "lib").glob("python*/site-packages"))
@@ -197,6 +204,19 @@ def test_the_examples_hold_themselves_to_the_kits(env: Environment) -> None:
         "--import-mode=importlib", *tests, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+
+
+def test_the_source_distribution_has_what_it_needs(env: Environment) -> None:
+    with tarfile.open(env.sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "LICENSE", "README.md", "singlestoredb/py.typed"} <= names
+    installed = {str(path.relative_to(env.site)) for path in env.site.rglob("py.typed")}
+    assert {
+        "singlestoredb/py.typed",
+        "singlestoredb_hookspecs/py.typed",
+        "singlestoredb_plugins/py.typed",
+    } <= installed
+    assert not (env.site / "tests").exists()
 
 
 def test_python_version_is_the_one_under_test(env: Environment) -> None:
