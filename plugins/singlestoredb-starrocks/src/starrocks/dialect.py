@@ -1,0 +1,122 @@
+"""The SQLAlchemy dialects: one class per driver, the same behaviour in all of them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exc
+from sqlalchemy import types as sqltypes
+from sqlalchemy.dialects.mysql.asyncmy import MySQLDialect_asyncmy
+from sqlalchemy.dialects.mysql.base import MySQLDialect
+from sqlalchemy.dialects.mysql.mysqldb import MySQLDialect_mysqldb
+from sqlalchemy.dialects.mysql.pymysql import MySQLDialect_pymysql
+from sqlalchemy.engine import default
+
+from starrocks import datatype, options
+from starrocks.compiler import (
+    StarRocksCompiler,
+    StarRocksDDLCompiler,
+    StarRocksIdentifierPreparer,
+    StarRocksTypeCompiler,
+)
+from starrocks.reflection import StarRocksInspector, StarRocksReflection
+from starrocks.type_parser import ISCHEMA_NAMES
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Connection
+
+logger = logging.getLogger("starrocks.dialect")
+
+DEFAULT_PORT = 9030
+"""Query port of a StarRocks front end (its manual, "FE configuration", ``query_port``)."""
+
+
+class _StarRocks(StarRocksReflection):
+    """What makes a MySQL dialect one for StarRocks; drivers are mixed in by the classes below."""
+
+    name = "starrocks"
+    supports_statement_cache = True
+
+    supports_empty_insert = False
+    supports_default_values = False
+    supports_native_enum = False
+    # The server reports no generated keys, and counts of changed rows that depend on the table model.
+    postfetch_lastrowid = False
+    supports_sane_rowcount = False
+    supports_sane_multi_rowcount = False
+
+    statement_compiler = StarRocksCompiler
+    ddl_compiler = StarRocksDDLCompiler
+    type_compiler_cls = StarRocksTypeCompiler
+    preparer = StarRocksIdentifierPreparer
+    inspector = StarRocksInspector
+    ischema_names = ISCHEMA_NAMES
+    colspecs = {  # noqa: RUF012  # SQLAlchemy declares it as an instance attribute
+        **MySQLDialect.colspecs,
+        sqltypes.Date: datatype.DATE,
+        sqltypes.DateTime: datatype.DATETIME,
+    }
+    construct_arguments = [  # noqa: RUF012  # see above
+        *(
+            (construct, arguments)
+            for construct, arguments in MySQLDialect.construct_arguments
+            if construct not in dict(options.construct_arguments())
+        ),
+        *options.construct_arguments(),
+    ]
+
+    run_mode = "shared_nothing"
+    """``shared_nothing`` or ``shared_data``; read at the first connection."""
+
+    def initialize(self, connection: Connection) -> None:
+        """Read version and run mode. MySQL's settings are not asked for: StarRocks has one of each."""
+        self._connection_charset = self._detect_charset(connection)  # type: ignore[attr-defined]  # the driver's
+        default.DefaultDialect.initialize(self, connection)  # type: ignore[arg-type]  # mixed in
+        self.run_mode = self._get_run_mode(connection)
+
+    def _get_server_version_info(self, connection: Connection) -> tuple[int, ...]:
+        text = connection.exec_driver_sql("SELECT CURRENT_VERSION()").scalar()
+        match = re.match(r"\d+(?:\.\d+){0,2}", str(text))
+        return tuple(int(part) for part in match.group().split(".")) if match else ()
+
+    def _get_run_mode(self, connection: Connection) -> str:
+        try:
+            row = connection.exec_driver_sql("ADMIN SHOW FRONTEND CONFIG LIKE 'run_mode'").first()
+        except exc.DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            logger.warning("cannot read run_mode, taking shared_nothing for it: %s", error.orig)
+            return "shared_nothing"
+        if row is None:
+            logger.warning("the server reports no run_mode, taking shared_nothing for it")
+            return "shared_nothing"
+        return str(row[2]).lower()
+
+    def create_connect_args(self, url: URL, *args: Any, **kw: Any) -> Any:
+        """Return the driver's arguments; ``catalog.database`` passes as one name."""
+        positional, keywords = super().create_connect_args(url, *args, **kw)  # type: ignore[misc]  # the driver's
+        keywords.setdefault("port", DEFAULT_PORT)
+        return positional, keywords
+
+
+class StarRocksDialect(_StarRocks, MySQLDialect_pymysql):
+    """``starrocks://`` and ``starrocks+pymysql://``."""
+
+    supports_statement_cache = True
+
+
+class StarRocksDialect_mysqldb(_StarRocks, MySQLDialect_mysqldb):  # noqa: N801  # SQLAlchemy's way
+    """``starrocks+mysqldb://`` (mysqlclient)."""
+
+    supports_statement_cache = True
+
+
+class StarRocksDialect_asyncmy(_StarRocks, MySQLDialect_asyncmy):  # noqa: N801  # SQLAlchemy's way
+    """``starrocks+asyncmy://``, for ``create_async_engine``."""
+
+    supports_statement_cache = True
+
+
+dialect = StarRocksDialect

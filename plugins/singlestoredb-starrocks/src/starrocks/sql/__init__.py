@@ -1,0 +1,1 @@
+"""SQL constructs that only StarRocks has: views, materialized views, ``FILES()``."""
