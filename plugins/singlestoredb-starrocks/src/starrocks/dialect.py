@@ -17,10 +17,10 @@ from sqlalchemy.engine import default
 from starrocks import datatype, options
 from starrocks.compiler import (
     StarRocksCompiler,
-    StarRocksDDLCompiler,
     StarRocksIdentifierPreparer,
     StarRocksTypeCompiler,
 )
+from starrocks.ddl_compiler import StarRocksDDLCompiler
 from starrocks.reflection import StarRocksInspector, StarRocksReflection
 from starrocks.type_parser import ISCHEMA_NAMES
 

@@ -204,8 +204,7 @@ class StarRocksReflection:
 
     def _full_name(self, name: str, schema: str | None) -> str:
         quote = self.identifier_preparer.quote_identifier
-        full = quote(name) if schema is None else f"{quote(schema)}.{quote(name)}"
-        return full.replace("%", "%%") if self.identifier_preparer._double_percents else full
+        return str(quote(name) if schema is None else f"{quote(schema)}.{quote(name)}")
 
     def _error_code(self, error: exc.DBAPIError) -> int | None:
         arguments = getattr(error.orig, "args", ())
@@ -286,9 +285,10 @@ class StarRocksReflection:
                 "type": type_,
                 "nullable": row["is_nullable"] != "NO",
                 "default": _default(row.get("column_default"), type_),
-                "autoincrement": name in increments,
                 "comment": row.get("column_comment") or None,
             }
+            if name in increments:
+                column["autoincrement"] = True
             if row.get("generation_expression"):
                 column["computed"] = {"sqltext": row["generation_expression"]}
                 column["default"] = None

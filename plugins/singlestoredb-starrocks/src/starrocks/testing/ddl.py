@@ -295,6 +295,8 @@ def read_create_table(reader: Reader) -> tuple[Name, Table, bool]:
         table.partition_by = reader.until("DISTRIBUTED", "ORDER", "PROPERTIES")
     if reader.accept("DISTRIBUTED", "BY"):
         table.distribution = reader.distribution()
+    elif table.model != "DUP_KEYS":  # RANDOM is for duplicate keys only
+        table.distribution = ("HASH", tuple(table.keys), 0)
     if reader.accept("ORDER", "BY"):
         table.order_by = reader.names()
     if reader.accept("PROPERTIES"):

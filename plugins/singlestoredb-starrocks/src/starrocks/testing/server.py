@@ -436,12 +436,28 @@ class ClientSession:
         return Result()
 
     def _create_table(self, reader: ddl.Reader) -> None:
+        start = reader.at
+        if_not_exists = reader.accept("IF", "NOT", "EXISTS")
+        name = reader.qualified_name()
+        if reader.accept("AS"):
+            self._create_table_as(name, reader.rest(), if_not_exists)
+            return
+        reader.at = start
         name, table, if_not_exists = ddl.read_create_table(reader)
         database = self._named(name[0])
         if self._exists(database, name[1], if_not_exists):
             return
         self._rows.create_table(database.name, table)
         database.objects[table.name] = table
+
+    def _create_table_as(self, name: ddl.Name, query: str, if_not_exists: bool) -> None:
+        database = self._named(name[0])
+        if self._exists(database, name[1], if_not_exists):
+            return
+        place = self._rows.place(database.name, name[1])
+        self._rows.execute(f"CREATE TABLE {place} AS {self._rows.translated(query)}")
+        columns = self._rows.columns_of(database.name, name[1])
+        database.objects[name[1]] = Table(name[1], columns)
 
     def _exists(self, database: Database, name: str, if_not_exists: bool) -> bool:
         if name not in database.objects:

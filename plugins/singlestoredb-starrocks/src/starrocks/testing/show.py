@@ -168,7 +168,7 @@ def create_table(table: Table) -> str:
     if table.comment:
         text += f"COMMENT {string(table.comment)}\n"
     if table.partition_by:
-        text += f"PARTITION BY {table.partition_by}\n"
+        text += f"PARTITION BY {partition(table.partition_by)}\n"
     text += f"DISTRIBUTED BY {_distribution(table)} \n"
     if table.order_by:
         text += f"ORDER BY({_names(table.order_by)})\n"
@@ -191,7 +191,7 @@ def create_materialized_view(view: MaterializedView) -> str:
     if view.comment:
         text += f"COMMENT {string(view.comment)}\n"
     if view.partition_by:
-        text += f"PARTITION BY {view.partition_by}\n"
+        text += f"PARTITION BY {partition(view.partition_by)}\n"
     text += f"DISTRIBUTED BY {_distribution(view)} \n"
     if view.order_by:
         text += f"ORDER BY ({_names(view.order_by)})\n"
@@ -234,6 +234,44 @@ def _properties(table: Table | MaterializedView) -> str:
         f"{string(name)} = {string(value)}" for name, value in properties_of(table).items()
     )
     return f"PROPERTIES (\n{pairs}\n)"
+
+
+_PARTITION_WORDS = frozenset(("RANGE", "LIST", "PARTITION", "VALUES", "LESS", "THAN", "IN"))
+
+
+def partition(text: str) -> str:
+    """Return a PARTITION BY clause as the server prints it: names quoted, ranges closed and open."""
+    items = list(tokens(text))
+    words = []
+    lower = ""  # end of the previous partition, where the next one starts
+    at = 0
+    while at < len(items):
+        token = items[at]
+        at += 1
+        if token.is_word("VALUES") and items[at].is_word("LESS"):
+            bound = items[at + 3]
+            upper = string(bound.value) if bound.kind == "string" else bound.text.upper()
+            at += 5  # LESS THAN ( bound )
+            words.append(f"VALUES [({lower or string('0000-01-01')}), ({upper}))")
+            lower = upper
+        elif token.is_word("PARTITION"):
+            words.append(f"PARTITION {items[at].value}")
+            at += 1
+        elif token.kind == "string":
+            words.append(string(token.value))
+        elif token.kind == "word" and (
+            token.text.upper() in _PARTITION_WORDS
+            or (at < len(items) and items[at].text == "(")
+            or words[-1:] == ["INTERVAL"]
+            or token.is_word("INTERVAL")
+        ):
+            words.append(token.text.upper() if token.text.upper() in _PARTITION_WORDS else token.text)
+        elif token.is_name:
+            words.append(quoted(token.value))
+        else:
+            words.append(token.text)
+    joined = " ".join(words)
+    return joined.replace("( ", "(").replace(" )", ")").replace(" ,", ",").replace(" (", "(")
 
 
 def _names(names: list[str] | tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +36,8 @@ _DECLARED = {
 }
 _TYPE_OF = {
     "INTEGER": TypeName("BIGINT"),
+    "INT": TypeName("BIGINT"),
+    "NUM": TypeName("DOUBLE"),
     "REAL": TypeName("DOUBLE"),
     "SR_TEXT_DECIMAL": TypeName("DECIMAL", (38, 9)),
     "SR_TEXT_DATE": TypeName("DATE"),
@@ -168,15 +170,19 @@ class Session:
             rows = self.execute("PRAGMA temp.table_info('starrocks_describe')").rows
         finally:
             self.execute(f"DROP VIEW {name}")
-        return [
-            Column(row[1], _TYPE_OF.get(str(row[2]).upper(), TypeName("VARCHAR", (65533,))))
-            for row in rows
-        ]
+        return _columns(rows)
+
+    def columns_of(self, database: str, table: str) -> list[Column]:
+        """Return the columns of a stored table, with types as far as SQLite knows."""
+        rows = self.execute(f"PRAGMA {self._schema(database)}.table_info({_quoted(table)})").rows
+        return _columns(rows)
 
     def place(self, database: str, name: str) -> str:
         """Return the name of a table for SQLite."""
-        schema = "main" if database == self._current else _quoted(database)
-        return f"{schema}.{_quoted(name)}"
+        return f"{self._schema(database)}.{_quoted(name)}"
+
+    def _schema(self, database: str) -> str:
+        return "main" if database == self._current else _quoted(database)
 
     def _column(self, column: Column) -> str:
         text = f"{_quoted(column.name)} {_DECLARED.get(column.type.name, 'TEXT')}"
@@ -210,6 +216,12 @@ def upsert(statement: str, table: Table) -> str:
         merged.append(f"{_quoted(column.name)} = {value}")
     keys = ", ".join(map(_quoted, table.keys))
     return f"{statement} ON CONFLICT ({keys}) DO UPDATE SET {', '.join(merged)}"
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[Column]:
+    """Return the columns that SQLite's ``table_info`` lists."""
+    text = TypeName("VARCHAR", (65533,))
+    return [Column(row[1], _TYPE_OF.get(str(row[2]).upper(), text)) for row in rows]
 
 
 # --- translation --------------------------------------------------------------------------------
@@ -250,7 +262,7 @@ def _translate(items: list[Token], current: str | None) -> str:
             continue
         elif before is not None and before.is_word("AS") and token.is_word("DATE", "DATETIME"):
             words.append("TEXT")
-        elif token.is_word("INTERVAL", "QUALIFY"):
+        elif token.is_word("INTERVAL", "QUALIFY", "RETURNING"):
             raise SQLError(1064, f"the test server does not support {token.text}", "42000")
         else:
             words.append(token.text)

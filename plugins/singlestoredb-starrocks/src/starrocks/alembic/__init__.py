@@ -1,0 +1,17 @@
+"""Alembic for StarRocks: import it in ``env.py`` and its operations and comparisons are in place."""
+
+from starrocks.alembic import compare, ops, render, starrocks
+from starrocks.alembic.filters import combine_include_object, include_object_for_view_mv
+from starrocks.alembic.render import render_column_type
+from starrocks.alembic.starrocks import StarRocksImpl
+
+__all__ = [
+    "StarRocksImpl",
+    "combine_include_object",
+    "compare",
+    "include_object_for_view_mv",
+    "ops",
+    "render",
+    "render_column_type",
+    "starrocks",
+]
