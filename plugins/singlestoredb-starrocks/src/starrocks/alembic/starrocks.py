@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,13 @@ class StarRocksImpl(MySQLImpl):
     __dialect__ = "starrocks"
 
     transactional_ddl = False
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        # env.py imports this package and then calls logging.config.fileConfig, which disables the
+        # loggers that exist and are not in its file: the warnings of autogenerate would be lost.
+        for name in ("starrocks.alembic", "starrocks.dialect"):
+            logging.getLogger(name).disabled = False
 
     def version_table_impl(
         self,
