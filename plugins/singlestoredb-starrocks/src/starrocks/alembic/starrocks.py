@@ -210,7 +210,9 @@ class StarRocksImpl(MySQLImpl):
         if (rendered_metadata_default or "").upper() == "AUTO_INCREMENT":
             return False
         existing = _plain_default(rendered_inspector_default)
-        wanted = _plain_default(rendered_metadata_default)
+        argument = getattr(metadata_column.server_default, "arg", None)
+        # Text is a value, to be quoted in DDL; anything else is SQL, like what the server reports.
+        wanted = argument if isinstance(argument, str) else _plain_default(rendered_metadata_default)
         if existing == wanted:
             return False
         if isinstance(metadata_column.type, sqltypes.Boolean):

@@ -20,7 +20,7 @@ from starrocks.testing.catalog import (
     View,
 )
 from starrocks.testing.protocol import Result, SQLError
-from starrocks.testing.storage import Session, Storage, upsert
+from starrocks.testing.storage import Session, Storage, quote, upsert
 
 _SYSTEM_VARIABLES = {
     "autocommit": 1,
@@ -493,7 +493,7 @@ class ClientSession:
         return columns
 
     def _store_view(self, database: Database, view: View) -> None:
-        names = ", ".join(f'"{column.name}"' for column in view.columns)
+        names = ", ".join(quote(column.name) for column in view.columns)
         place = self._rows.place(database.name, view.name)
         self._rows.execute(f"CREATE VIEW {place} ({names}) AS {self._rows.translated(view.query)}")
         database.objects[view.name] = view
@@ -584,20 +584,22 @@ class ClientSession:
         elif change == "drop":
             if value.name in table.keys:
                 raise SQLError(1064, f"Can not drop key column '{value.name}'", "42000")
-            self._rows.execute(f'ALTER TABLE {place} DROP COLUMN "{value.name}"')
+            self._rows.execute(f"ALTER TABLE {place} DROP COLUMN {quote(value.name)}")
             table.columns.remove(value)
         elif change == "modify":
             old, new = value
             table.columns[table.columns.index(old)] = new
         elif change == "rename_column":
             column, name = value
-            self._rows.execute(f'ALTER TABLE {place} RENAME COLUMN "{column.name}" TO "{name}"')
+            self._rows.execute(
+                f"ALTER TABLE {place} RENAME COLUMN {quote(column.name)} TO {quote(name)}"
+            )
             # A MODIFY in the same statement may have replaced the column that was looked up.
             current = table.column(column.name)
             table.keys = [name if key == current.name else key for key in table.keys]
             current.name = name
         elif change == "rename":
-            self._rows.execute(f'ALTER TABLE {place} RENAME TO "{value}"')
+            self._rows.execute(f"ALTER TABLE {place} RENAME TO {quote(value)}")
             database.objects[value] = database.objects.pop(table.name)
             table.name = value
         elif change == "properties":

@@ -122,7 +122,7 @@ class Session:
             _register_functions(self._connection, self._variables)
         for database in sorted(wanted - self._attached):
             self._connection.execute(
-                f"ATTACH ? AS {_quoted(database)}", (self._storage.uri(database),)
+                f"ATTACH ? AS {quote(database)}", (self._storage.uri(database),)
             )
             self._attached.add(database)
         return self._connection
@@ -155,7 +155,7 @@ class Session:
             parts.append(self._column(column))
         if table.keys and table.model != "DUP_KEYS":
             conflict = "" if table.model == "AGG_KEYS" else " ON CONFLICT REPLACE"
-            parts.append(f"UNIQUE ({', '.join(map(_quoted, table.keys))}){conflict}")
+            parts.append(f"UNIQUE ({', '.join(map(quote, table.keys))}){conflict}")
         self.execute(f"CREATE TABLE {self.place(database, table.name)} ({', '.join(parts)})")
 
     def add_column(self, database: str, table: str, column: Column) -> None:
@@ -174,20 +174,20 @@ class Session:
 
     def columns_of(self, database: str, table: str) -> list[Column]:
         """Return the columns of a stored table, with types as far as SQLite knows."""
-        rows = self.execute(f"PRAGMA {self._schema(database)}.table_info({_quoted(table)})").rows
+        rows = self.execute(f"PRAGMA {self._schema(database)}.table_info({quote(table)})").rows
         return _columns(rows)
 
     def place(self, database: str, name: str) -> str:
         """Return the name of a table for SQLite."""
-        return f"{self._schema(database)}.{_quoted(name)}"
+        return f"{self._schema(database)}.{quote(name)}"
 
     def _schema(self, database: str) -> str:
-        return "main" if database == self._current else _quoted(database)
+        return "main" if database == self._current else quote(database)
 
     def _column(self, column: Column) -> str:
-        text = f"{_quoted(column.name)} {_DECLARED.get(column.type.name, 'TEXT')}"
+        text = f"{quote(column.name)} {_DECLARED.get(column.type.name, 'TEXT')}"
         if column.auto_increment:
-            return f"{_quoted(column.name)} INTEGER PRIMARY KEY"
+            return f"{quote(column.name)} INTEGER PRIMARY KEY"
         if column.generated:
             expression = _translate(list(tokens(column.generated)), None)
             return f"{text} AS ({expression})"
@@ -201,11 +201,11 @@ class Session:
 def upsert(statement: str, table: Table) -> str:
     """Return an INSERT in SQLite's SQL that aggregates rows with equal keys, as *table* does."""
     merged = []
-    name = _quoted(table.name)
+    name = quote(table.name)
     for column in table.columns:
         if column.aggregate is None:
             continue
-        old, new = f"{name}.{_quoted(column.name)}", f"excluded.{_quoted(column.name)}"
+        old, new = f"{name}.{quote(column.name)}", f"excluded.{quote(column.name)}"
         value = {
             "SUM": f"coalesce({old}, 0) + coalesce({new}, 0)",
             "COUNT": f"coalesce({old}, 0) + coalesce({new}, 0)",
@@ -213,8 +213,8 @@ def upsert(statement: str, table: Table) -> str:
             "MAX": f"max(coalesce({old}, {new}), coalesce({new}, {old}))",
             "REPLACE_IF_NOT_NULL": f"coalesce({new}, {old})",
         }.get(column.aggregate, new)
-        merged.append(f"{_quoted(column.name)} = {value}")
-    keys = ", ".join(map(_quoted, table.keys))
+        merged.append(f"{quote(column.name)} = {value}")
+    keys = ", ".join(map(quote, table.keys))
     return f"{statement} ON CONFLICT ({keys}) DO UPDATE SET {', '.join(merged)}"
 
 
@@ -227,7 +227,8 @@ def _columns(rows: Iterable[Sequence[Any]]) -> list[Column]:
 # --- translation --------------------------------------------------------------------------------
 
 
-def _quoted(name: str) -> str:
+def quote(name: str) -> str:
+    """Return *name* as an identifier of SQLite."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
 
@@ -247,7 +248,7 @@ def _translate(items: list[Token], current: str | None) -> str:
         elif token.is_name and after is not None and after.text == "." and token.value == current:
             words.append("main")
         elif token.kind == "quoted":
-            words.append(_quoted(token.value))
+            words.append(quote(token.value))
         elif token.text == "/":
             words.append("* 1.0 /")  # StarRocks divides whole numbers into fractions
         elif token.text == "<=>":
