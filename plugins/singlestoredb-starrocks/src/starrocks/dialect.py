@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import exc
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects.mysql.asyncmy import MySQLDialect_asyncmy
-from sqlalchemy.dialects.mysql.base import MySQLDialect
+from sqlalchemy.dialects.mysql.base import MySQLDialect, MySQLExecutionContext
 from sqlalchemy.dialects.mysql.mysqldb import MySQLDialect_mysqldb
 from sqlalchemy.dialects.mysql.pymysql import MySQLDialect_pymysql
 from sqlalchemy.engine import default
@@ -117,6 +118,65 @@ class StarRocksDialect_asyncmy(_StarRocks, MySQLDialect_asyncmy):  # noqa: N801 
     """``starrocks+asyncmy://``, for ``create_async_engine``."""
 
     supports_statement_cache = True
+
+
+class _UnbufferedContext(MySQLExecutionContext):
+    def create_server_side_cursor(self) -> Any:
+        return self._dbapi_connection.cursor(buffered=False)  # type: ignore[call-arg]  # the SDK's
+
+
+class StarRocksDialect_singlestoredb(  # noqa: N801  # SQLAlchemy's way
+    _StarRocks, MySQLDialect_mysqldb
+):
+    """``starrocks+singlestoredb://``, over the driver that ``singlestoredb`` has for StarRocks."""
+
+    driver = "singlestoredb"
+    supports_statement_cache = True
+    supports_server_side_cursors = True
+    execution_ctx_cls = _UnbufferedContext
+
+    @classmethod
+    def import_dbapi(cls) -> Any:
+        try:
+            return import_module("singlestoredb")
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "starrocks+singlestoredb:// needs the SDK: "
+                "pip install 'singlestoredb-starrocks[singlestoredb]'",
+                name=error.name,
+            ) from error
+
+    def create_connect_args(self, url: URL, *args: Any, **kw: Any) -> Any:
+        """Return the SDK's arguments, such that it behaves as SQLAlchemy expects of a DBAPI."""
+        keywords: dict[str, Any] = url.translate_connect_args(username="user")
+        keywords.update(
+            autocommit=False,
+            buffered=True,
+            client_found_rows=True,
+            driver=_StarRocks.name,
+            interpolate_query_with_empty_args=True,  # DDL has its percent signs doubled
+            parse_json=False,  # SQLAlchemy's JSON types do it
+            results_type="tuples",
+        )
+        keywords.update(url.query)
+        keywords.setdefault("port", DEFAULT_PORT)
+        return [], keywords
+
+    def on_connect(self) -> None:
+        """Leave the session as the SDK set it up."""
+
+    def do_ping(self, dbapi_connection: Any) -> Literal[True]:
+        dbapi_connection.ping(False)
+        return True
+
+    def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
+        interface_error = self.dbapi.InterfaceError  # type: ignore[union-attr]  # there is one
+        if isinstance(e, interface_error) and e.args[0] == 0:  # used after it was lost
+            return True
+        return super().is_disconnect(e, connection, cursor)
+
+    def _detect_charset(self, connection: Connection) -> str:
+        return str(connection.connection.character_set_name())  # type: ignore[attr-defined]  # the SDK's
 
 
 dialect = StarRocksDialect

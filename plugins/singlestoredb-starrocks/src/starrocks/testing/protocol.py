@@ -201,7 +201,9 @@ def result_packets(result: Result) -> Iterable[bytes]:
     end = b"\xfe" + struct.pack("<HH", 0, SERVER_STATUS_AUTOCOMMIT)
     yield _integer(len(result.columns))
     for index, name in enumerate(result.columns):
-        code = _type_code(row[index] for row in result.rows)
+        values = [row[index] for row in result.rows]
+        code = _type_code(values)
+        length, decimals = _extent(code, values)
         charset = CHARSET_UTF8MB4 if code == TYPE_VAR_STRING else CHARSET_BINARY
         yield b"".join(
             (
@@ -210,7 +212,7 @@ def result_packets(result: Result) -> Iterable[bytes]:
                 _text(name),
                 _text(name),
                 b"\x0c",
-                struct.pack("<HIBHBH", charset, 1024, code, 0, 0x1F, 0),
+                struct.pack("<HIBHBH", charset, length, code, 0, decimals, 0),
             )
         )
     yield end
@@ -232,6 +234,19 @@ def _type_code(values: Iterable[Any]) -> int:
         frozenset((dt.datetime,)): TYPE_DATETIME,
         frozenset((bytes,)): TYPE_BLOB,
     }.get(frozenset(kinds), TYPE_VAR_STRING)
+
+
+def _extent(code: int, values: Iterable[Any]) -> tuple[int, int]:
+    """Return the length and the decimals that describe a column."""
+    if code == TYPE_NEWDECIMAL:
+        scale = max(-int(v.as_tuple().exponent) for v in values if isinstance(v, Decimal))
+        scale = max(scale, 0)
+        return 38 + 1 + (scale > 0), scale  # 38 digits, a sign, a point
+    if code in (TYPE_LONGLONG, TYPE_DATE):
+        return 20, 0
+    if code == TYPE_DATETIME:
+        return 26, 6
+    return 65533, 0x1F
 
 
 def _encode(value: Any) -> bytes:
