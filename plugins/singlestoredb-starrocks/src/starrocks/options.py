@@ -88,7 +88,7 @@ def given_options(item: DialectKWArgs) -> dict[str, Any]:
 @event.listens_for(sa_schema.Table, "after_parent_attach")
 def _comment_option_is_the_comment(table: sa_schema.Table, parent: Any) -> None:
     """Make ``starrocks_COMMENT`` the table's comment, where SQLAlchemy and Alembic look for it."""
-    comment = table.kwargs.get("starrocks_COMMENT", table.kwargs.get("starrocks_comment"))
+    comment = given_options(table).get("comment")
     if comment is None:
         return
     if table.comment is not None and table.comment != comment:

@@ -14,6 +14,8 @@ from sqlalchemy import Column, MetaData, Table
 from sqlalchemy import types as sqltypes
 from sqlalchemy.sql.selectable import SelectBase
 
+from starrocks.options import given_options
+
 TABLE_KIND = "table_kind"
 """Key of ``Table.info``: ``TABLE``, ``VIEW`` or ``MATERIALIZED_VIEW``."""
 DEFINITION = "definition"
@@ -135,7 +137,7 @@ class View(Table):
     @property
     def security(self) -> str | None:
         """``INVOKER``, ``NONE`` or ``None``."""
-        value = self.kwargs.get("starrocks_security", self.kwargs.get("starrocks_SECURITY"))
+        value = given_options(self).get("security")
         return None if value is None else str(value).upper()
 
     def _init_existing(self, *args: Any, **kw: Any) -> None:

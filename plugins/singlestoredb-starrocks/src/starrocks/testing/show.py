@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from starrocks.lex import Token, tokens
@@ -270,8 +271,8 @@ def partition(text: str) -> str:
             words.append(quoted(token.value))
         else:
             words.append(token.text)
-    joined = " ".join(words)
-    return joined.replace("( ", "(").replace(" )", ")").replace(" ,", ",").replace(" (", "(")
+    joined = " ".join(words).replace("( ", "(").replace(" )", ")").replace(" ,", ",")
+    return re.sub(r"(?<=\w) \(", "(", joined)
 
 
 def _names(names: list[str] | tuple[str, ...]) -> str:

@@ -234,6 +234,8 @@ def quote(name: str) -> str:
 
 
 def _literal(text: str) -> str:
+    if "\0" in text:  # SQLite takes no statement that contains one
+        return f"CAST(X'{text.encode().hex()}' AS TEXT)"
     escaped = text.replace("'", "''")
     return f"'{escaped}'"
 
