@@ -171,11 +171,14 @@ class _TableComparison:
         if wanted is None or (existing is not None and same_names(str(existing), str(wanted))):
             return None
         names = identifier_list(str(wanted))
+        if existing is None:  # sorted by the key, or not at all: then there is no way back
+            key = key_of(self._existing)
+            existing = ", ".join(key[1]) if key else wanted
         return ops.AlterTableOrderOp(
             self._name,
             ", ".join(names) if names and all(n.isidentifier() for n in names) else str(wanted),
             self._schema,
-            existing_order_by=None if existing is None else str(existing),
+            existing_order_by=str(existing),
         )
 
     def _properties(self) -> alembic_ops.MigrateOperation | None:

@@ -214,7 +214,7 @@ def _compare_materialized(
     changes: dict[str, Any] = {}
     refresh, existing_refresh = wanted.get("refresh"), existing.options.get("refresh")
     if refresh is not None and not same_refresh(str(refresh), str(existing_refresh or "")):
-        changes |= {"refresh": str(refresh), "existing_refresh": existing_refresh}
+        changes |= {"refresh": str(refresh), "existing_refresh": existing_refresh or "MANUAL"}
     upgrade, downgrade = changed_properties(
         f"materialized view {view.name}",
         existing.options.get("properties", {}),

@@ -486,7 +486,7 @@ class AlterTableOrderOp(_TableOp):
 
 @Operations.register_operation("alter_table_properties")
 class AlterTablePropertiesOp(_TableOp):
-    """Change properties; each is one statement."""
+    """Change properties; each is one statement. Reversing restores those that had a value."""
 
     operation = "alter_table_properties"
 
@@ -518,14 +518,15 @@ class AlterTablePropertiesOp(_TableOp):
         return (self.table_name, self.properties), {"schema": self.schema}
 
     def reverse(self) -> AlterTablePropertiesOp:
-        missing = sorted(set(self.properties) - set(self.existing_properties or {}))
-        if self.existing_properties is None or missing:
-            raise self._missing(f"existing_properties for {', '.join(missing)}")
+        if self.existing_properties is None:
+            raise self._missing("existing_properties")
+        # A property that had no value cannot be taken away again: StarRocks has no statement for it.
+        known = {n: v for n, v in self.existing_properties.items() if n in self.properties}
         return AlterTablePropertiesOp(
             self.table_name,
-            {name: self.existing_properties[name] for name in self.properties},
+            known,
             self.schema,
-            existing_properties=self.properties,
+            existing_properties={name: self.properties[name] for name in known},
         )
 
 
