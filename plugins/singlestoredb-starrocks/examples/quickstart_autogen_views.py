@@ -16,7 +16,6 @@ from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine
-
 from starrocks import INTEGER, VARCHAR
 from starrocks.alembic import render_column_type  # importing it registers the operations, too
 from starrocks.sql.schema import MaterializedView, View
@@ -71,8 +70,4 @@ def main(url: str) -> None:
 
 if __name__ == "__main__":
     with ExitStack() as stack:
-        main(
-            sys.argv[1]
-            if len(sys.argv) > 1
-            else stack.enter_context(StarRocksServer()).url()
-        )
+        main(sys.argv[1] if len(sys.argv) > 1 else stack.enter_context(StarRocksServer()).url())

@@ -12,8 +12,8 @@ import sys
 from contextlib import ExitStack
 
 from sqlalchemy import Column, MetaData, Table, create_engine, func, inspect, select
-
 from starrocks import BIGINT, DATE, INTEGER, STRING
+from starrocks.reflection import StarRocksInspector
 from starrocks.sql.ddl import AlterView, CreateView, DropView
 from starrocks.sql.schema import MaterializedView, View
 from starrocks.testing import StarRocksServer
@@ -82,17 +82,15 @@ def main(url: str) -> None:
         connection.execute(DropView(shorter, if_exists=True))
         connection.execute(CreateView(long_visits, or_replace=True))
 
-        view = inspect(connection).get_view("long_visits")
+        inspector = inspect(connection)
+        assert isinstance(inspector, StarRocksInspector)
+        view = inspector.get_view("long_visits")
         print(view.comment, view.security, [name for name, _ in view.columns])
-        print(inspect(connection).get_materialized_view("daily").options["refresh"])
+        print(inspector.get_materialized_view("daily").options["refresh"])
     metadata.drop_all(engine)
     engine.dispose()
 
 
 if __name__ == "__main__":
     with ExitStack() as stack:
-        main(
-            sys.argv[1]
-            if len(sys.argv) > 1
-            else stack.enter_context(StarRocksServer()).url()
-        )
+        main(sys.argv[1] if len(sys.argv) > 1 else stack.enter_context(StarRocksServer()).url())

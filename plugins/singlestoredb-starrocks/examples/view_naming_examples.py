@@ -13,7 +13,7 @@ import sys
 from contextlib import ExitStack
 
 from sqlalchemy import MetaData, create_engine, inspect, text
-
+from starrocks.reflection import StarRocksInspector
 from starrocks.sql.schema import View
 from starrocks.testing import StarRocksServer
 
@@ -39,6 +39,7 @@ def main(url: str) -> None:
         for name in ("naming_east.answer", "naming_west.answer", "answer"):
             print(name, connection.execute(text(f"SELECT n FROM {name}")).scalar())
         inspector = inspect(connection)
+        assert isinstance(inspector, StarRocksInspector)
         print(inspector.get_view_names("naming_east"), sorted(inspector.get_view_names()))
         print(inspector.get_view("odd name").columns)
     metadata.drop_all(engine)
@@ -50,8 +51,4 @@ def main(url: str) -> None:
 
 if __name__ == "__main__":
     with ExitStack() as stack:
-        main(
-            sys.argv[1]
-            if len(sys.argv) > 1
-            else stack.enter_context(StarRocksServer()).url()
-        )
+        main(sys.argv[1] if len(sys.argv) > 1 else stack.enter_context(StarRocksServer()).url())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from alembic.operations import Operations
 from alembic.operations.ops import UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, ForeignKey, Index, MetaData, Table, create_engine, text
-
 from starrocks import (
     ARRAY,
     BIGINT,
@@ -77,7 +75,7 @@ def existing(connection: Connection) -> Connection:
     return connection
 
 
-def model(*columns: Any, name: str = "t", **options: Any) -> MetaData:
+def model(*columns: Any, **options: Any) -> MetaData:
     metadata = MetaData()
     settings: dict[str, Any] = {
         "comment": "c",
@@ -87,7 +85,7 @@ def model(*columns: Any, name: str = "t", **options: Any) -> MetaData:
         **options,
     }
     columns = columns or (Column("k", INTEGER, nullable=False), Column("v", INTEGER))
-    Table(name, metadata, *columns, **{k: v for k, v in settings.items() if v is not ...})
+    Table("t", metadata, *columns, **{k: v for k, v in settings.items() if v is not ...})
     return metadata
 
 
@@ -133,7 +131,10 @@ def test_table_attributes(existing: Connection, options: dict[str, Any], expecte
         ({"starrocks_engine": "MYSQL"}, "the engine is 'OLAP' and should be 'MYSQL'"),
         ({"starrocks_duplicate_key": ..., "starrocks_unique_key": "k"}, "the key is"),
         ({"starrocks_partition_by": "date_trunc('day', k)"}, "partition_by is 'None'"),
-        ({"starrocks_distributed_by": ...}, r"state starrocks_distributed_by='HASH\(k\) BUCKETS 8'"),
+        (
+            {"starrocks_distributed_by": ...},
+            r"state starrocks_distributed_by='HASH\(k\) BUCKETS 8'",
+        ),
     ],
 )
 def test_table_attributes_that_cannot_change(
@@ -153,7 +154,9 @@ def test_an_attribute_only_the_server_has_must_be_stated(connection: Connection)
     options |= {"starrocks_partition_by": "k", "starrocks_properties": ...}
     # The server distributes by the key if it is told nothing: so may the model be silent.
     columns = (Column("k", INTEGER), Column("v", INTEGER))
-    assert code(found(connection, model(*columns, **options, starrocks_distributed_by=...))) == "pass"
+    assert (
+        code(found(connection, model(*columns, **options, starrocks_distributed_by=...))) == "pass"
+    )
 
 
 def test_deprecated_name_of_the_distribution(existing: Connection) -> None:
@@ -203,8 +206,8 @@ def test_shared_data(caplog: pytest.LogCaptureFixture) -> None:
         engine = create_engine(server.url())
         with engine.connect() as connection:
             connection.exec_driver_sql(
-                "CREATE TABLE t (k INT NOT NULL, v INT) COMMENT 'c' DISTRIBUTED BY HASH(k) BUCKETS 8"
-                ' PROPERTIES ("replication_num" = "1", "storage_medium" = "SSD")'
+                "CREATE TABLE t (k INT NOT NULL, v INT) COMMENT 'c' DISTRIBUTED BY HASH(k)"
+                ' BUCKETS 8 PROPERTIES ("replication_num" = "1", "storage_medium" = "SSD")'
             )
             properties = {"storage_cooldown_time": "2025-01-01 00:00:00"}
             assert code(found(connection, model(starrocks_properties=properties))) == "pass"
@@ -222,7 +225,7 @@ K = Column("k", INTEGER, nullable=False)
     [
         (Column("v", TINYINT(4)), "type_=TINYINT(display_width=4)"),
         (Column("v", BIGINT), "type_=BIGINT()"),
-        (Column("v", INTEGER, comment="it's"), "comment=\"it's\""),
+        (Column("v", INTEGER, comment="it's"), 'comment="it\'s"'),
         (Column("v", INTEGER, server_default="5"), "server_default='5'"),
     ],
 )
@@ -323,7 +326,7 @@ def test_what_starrocks_cannot_hold_is_not_missed_each_time(connection: Connecti
 
 
 @pytest.fixture
-def base(connection: Connection) -> Iterator[Connection]:
+def base(connection: Connection) -> Connection:
     connection.exec_driver_sql("CREATE TABLE base (a INT, s STRING)")
     connection.exec_driver_sql(
         "CREATE VIEW v COMMENT 'c' SECURITY INVOKER AS SELECT a FROM base WHERE s = 'A'"
@@ -333,7 +336,7 @@ def base(connection: Connection) -> Iterator[Connection]:
         ' REFRESH ASYNC PROPERTIES ("replication_num" = "1") AS SELECT s, max(a) AS m FROM base'
         " GROUP BY s"
     )
-    yield connection
+    return connection
 
 
 def views(view: dict[str, Any] | None = None, mv: dict[str, Any] | None = None) -> MetaData:
@@ -476,7 +479,10 @@ def test_schemas(base: Connection) -> None:
     assert code(upgrade) == "op.create_view('elsewhere', 'SELECT 1 AS one', schema='other')"
     apply(base, upgrade)
     assert code(found(base, metadata, include_schemas=True)) == "pass"
-    assert code(found(base, metadata)) == "op.create_view('elsewhere', 'SELECT 1 AS one', schema='other')"
+    assert (
+        code(found(base, metadata))
+        == "op.create_view('elsewhere', 'SELECT 1 AS one', schema='other')"
+    )
     diffs = found(base, MetaData(), include_schemas=True).as_diffs()
     assert ("drop_view", "other", "elsewhere", {"schema": "other", "if_exists": None}) in diffs
 
@@ -616,10 +622,14 @@ def test_operations_reverse_only_with_what_was_there() -> None:
     created = ops.CreateViewOp("v", "SELECT 1 AS a", "s", comment="c")
     back = created.reverse().reverse()
     assert (back.definition, back.schema, back.options) == ("SELECT 1 AS a", "s", {"comment": "c"})
-    moved = ops.AlterTableDistributionOp("t", "RANDOM", existing_method="HASH(a)", existing_buckets=3)
+    moved = ops.AlterTableDistributionOp(
+        "t", "RANDOM", existing_method="HASH(a)", existing_buckets=3
+    )
     assert moved.reverse().arguments() == (("t", "HASH(a)"), {"buckets": 3, "schema": None})
     assert moved.to_diff_tuple() == ("alter_table_distribution", None, "t", "RANDOM", None)
-    properties = ops.AlterTablePropertiesOp("t", {"a": "1", "b": "2"}, existing_properties={"a": "0"})
+    properties = ops.AlterTablePropertiesOp(
+        "t", {"a": "1", "b": "2"}, existing_properties={"a": "0"}
+    )
     assert properties.reverse().properties == {"a": "0"}
     with pytest.raises(ValueError, match="not comment"):
         ops.AlterMaterializedViewOp("m", comment="c")

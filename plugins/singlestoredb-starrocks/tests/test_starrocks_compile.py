@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Computed, MetaData, Table, cast, delete, select, text
 from sqlalchemy.exc import ArgumentError, CompileError
 from sqlalchemy.schema import CreateTable, DropTable
-
 from starrocks import BIGINT, BITMAP, DATE, DATETIME, INTEGER, JSON, LARGEINT, STRING, VARCHAR
 from starrocks.dialect import StarRocksDialect
 from starrocks.sql import ddl, files
@@ -23,7 +22,9 @@ def sql(element: Any, **kw: Any) -> str:
 
 
 def table(*columns: Any, **options: Any) -> Table:
-    return Table("t", MetaData(), *(columns or (Column("k", INTEGER), Column("v", INTEGER))), **options)
+    return Table(
+        "t", MetaData(), *(columns or (Column("k", INTEGER), Column("v", INTEGER))), **options
+    )
 
 
 def create(*columns: Any, **options: Any) -> str:
@@ -100,7 +101,7 @@ def test_a_table_without_options_has_no_clauses() -> None:
 
 
 def test_everything_is_escaped() -> None:
-    nasty = "it's a \\ \"q\" %"
+    nasty = 'it\'s a \\ "q" %'
     text = create(
         Column("a`b", INTEGER, comment=nasty),
         Column("bitmap", STRING, server_default=nasty),
@@ -118,7 +119,12 @@ def test_everything_is_escaped() -> None:
 
 
 def test_percent_signs_are_doubled_where_drivers_interpolate() -> None:
-    made = table(Column("a%", INTEGER), comment="%", starrocks_partition_by="f('%Y')", starrocks_properties={"%": "%"})
+    made = table(
+        Column("a%", INTEGER),
+        comment="%",
+        starrocks_partition_by="f('%Y')",
+        starrocks_properties={"%": "%"},
+    )
     text = str(CreateTable(made).compile(dialect=StarRocksDialect()))
     assert text.replace("%%", "") == text.replace("%", "")
     assert text.count("%%") == 5
@@ -164,7 +170,9 @@ def test_what_cannot_be_created_is_refused(columns: Any, options: Any, message: 
 def test_keys_are_columns(kind: str, upper: bool) -> None:
     option = f"{kind}_key"
     option = option.upper() if upper else option
-    with pytest.raises(CompileError, match=rf"{kind.upper()} KEY \('k, zz'\) not found in table: zz"):
+    with pytest.raises(
+        CompileError, match=rf"{kind.upper()} KEY \('k, zz'\) not found in table: zz"
+    ):
         create(**{f"starrocks_{option}": "k, zz"})
 
 
@@ -293,7 +301,11 @@ def test_materialized_views() -> None:
 
 def test_a_select_defines_a_view() -> None:
     t = table()
-    view = View("v", MetaData(), definition=select(t.c.k, sa.func.max(t.c.v).label("m")).where(t.c.k == "x'y"))
+    view = View(
+        "v",
+        MetaData(),
+        definition=select(t.c.k, sa.func.max(t.c.v).label("m")).where(t.c.k == "x'y"),
+    )
     assert [column.name for column in view.columns] == ["k", "m"]
     text = sql(CreateTable(view))
     assert text.startswith("CREATE VIEW v\nAS\nSELECT t.k, max(t.v) AS m")
@@ -322,7 +334,7 @@ def test_unloading_to_files() -> None:
         "'single' = 'true'\n"
         ")\n SELECT t.k \nFROM t"
     )
-    assert "it's" not in repr(target.storage)
+    assert "it's" not in repr(target._parts)
 
 
 def test_loading_from_files() -> None:
@@ -331,8 +343,12 @@ def test_loading_from_files() -> None:
         files.CSVFormat(column_separator=",", enclose='"', skip_header=1, trim_space=True),
         files.FilesSourceOptions(columns_from_path=["a", "b"]),
     )
-    text = sql(files.InsertFromFiles(target=table(), from_=source, columns=["k", sa.literal_column("$2")]))
-    assert text.startswith("INSERT INTO t\n SELECT k, $2\n FROM FILES(\n'path' = 'abfss://c@a/p.csv',\n")
+    text = sql(
+        files.InsertFromFiles(target=table(), from_=source, columns=["k", sa.literal_column("$2")])
+    )
+    assert text.startswith(
+        "INSERT INTO t\n SELECT k, $2\n FROM FILES(\n'path' = 'abfss://c@a/p.csv',\n"
+    )
     assert "'azure.adls2.shared_key' = 'k'" in text
     assert "'csv.skip_header' = '1',\n'csv.trim_space' = 'true'" in text
     assert text.endswith("'columns_from_path' = 'a,b'\n)")

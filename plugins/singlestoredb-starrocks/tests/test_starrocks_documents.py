@@ -6,10 +6,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import MetaData
-
 from starrocks.sql.schema import MaterializedView, View
 from starrocks.testing import StarRocksServer
 
@@ -88,7 +88,7 @@ for row in all_results:
     print(f"  Page ID: {row.page_id}, Visit Date: {row.visit_date}, Total Views: {row.total_views}, Last User: {row.last_user}")
 
 session.close()
-'''
+'''  # noqa: E501 - the document's lines
 
 
 @pytest.mark.parametrize("index", range(len(BLOCKS)))
@@ -126,7 +126,7 @@ def test_metadata_given_twice() -> None:
         comment="A sample view with all options.",
         columns=["user_id", "user_name"],
         security="INVOKER",
-        **{"metadata": metadata},
+        metadata=metadata,
     )
     mv = MaterializedView(
         "my_mv",
@@ -153,7 +153,7 @@ def test_metadata_given_twice() -> None:
     ],
 )
 def test_views_refuse_what_is_wrong(
-    arguments: tuple[object, ...], keywords: dict[str, object], error: type[Exception]
+    arguments: tuple[Any, ...], keywords: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
         View(*arguments, **keywords)

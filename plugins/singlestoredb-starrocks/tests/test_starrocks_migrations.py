@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, inspect, text
-
+from starrocks.reflection import StarRocksInspector
 from starrocks.testing import StarRocksServer
 
 MODELS = '''# models.py
@@ -71,7 +71,7 @@ class MyTable(Base):
     }
 '''
 
-VIEWS = '''
+VIEWS = """
 from starrocks.sql.schema import View, MaterializedView
 
 metadata = Base.metadata
@@ -95,7 +95,7 @@ my_mv = MaterializedView(
     refresh='DEFERRED ASYNC EVERY(INTERVAL 1 HOUR)',
     distributed_by='HASH(name) BUCKETS 4',
 )
-'''
+"""
 
 
 ENV_IMPORTS = """
@@ -138,6 +138,12 @@ for line in sys.stdin:
 """
 
 
+def look(engine: Engine) -> StarRocksInspector:
+    inspector = inspect(engine)
+    assert isinstance(inspector, StarRocksInspector)
+    return inspector
+
+
 class Project:
     """An Alembic project in a directory, as the documentation describes it.
 
@@ -161,7 +167,9 @@ class Project:
         )
         env = path / "alembic" / "env.py"
         text = env.read_text().replace("target_metadata = None", ENV_METADATA)
-        text = text.replace("from alembic import context\n", "from alembic import context" + ENV_IMPORTS)
+        text = text.replace(
+            "from alembic import context\n", "from alembic import context" + ENV_IMPORTS
+        )
         # Both calls of context.configure end the same way: a parenthesis on a line of its own, or
         # behind the last argument.
         text = text.replace('dialect_opts={"paramstyle": "named"},\n    )', "@offline@")
@@ -234,7 +242,7 @@ def test_documented_workflow(project: Project, engine: Engine) -> None:
     assert "PRIMARY KEY (id)\nCOMMENT 'table comment'\nPARTITION BY RANGE (id) (" in offline
 
     project.run("upgrade", "head")
-    assert inspect(engine).get_table_names() == ["alembic_version", "my_table"]
+    assert look(engine).get_table_names() == ["alembic_version", "my_table"]
     project.run("check")
     empty = project.revision("Verify no changes")
     assert project.body(empty, "upgrade") == "pass"
@@ -254,14 +262,14 @@ def test_documented_workflow(project: Project, engine: Engine) -> None:
     assert "storage_cooldown_time='2025-06-04 00:00:00'" in project.output
     project.run("upgrade", "head")
     project.run("check")
-    columns = [column["name"] for column in inspect(engine).get_columns("my_table")]
+    columns = [column["name"] for column in look(engine).get_columns("my_table")]
     assert columns == ["id", "name", "new_column"]
-    assert inspect(engine).get_table_comment("my_table") == {"text": "A modified table comment"}
+    assert look(engine).get_table_comment("my_table") == {"text": "A modified table comment"}
 
     project.run("downgrade", "-1")
-    assert inspect(engine).get_table_comment("my_table") == {"text": "table comment"}
+    assert look(engine).get_table_comment("my_table") == {"text": "table comment"}
     project.run("downgrade", "base")
-    assert inspect(engine).get_table_names() == ["alembic_version"]
+    assert look(engine).get_table_names() == ["alembic_version"]
     with engine.connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == []
     project.run("upgrade", "head")
@@ -272,9 +280,7 @@ def test_views_follow_their_models(project: Project, engine: Engine) -> None:
     project.models(MODELS + VIEWS)
     first = project.revision("tables and views")
     upgrade = project.body(first, "upgrade")
-    assert (
-        "op.create_view('plain_view', 'SELECT id, name FROM my_table WHERE id > 50')" in upgrade
-    )
+    assert "op.create_view('plain_view', 'SELECT id, name FROM my_table WHERE id > 50')" in upgrade
     assert "op.create_materialized_view(" in upgrade
     assert upgrade.count("op.create_table(") == 1
     downgrade = project.body(first, "downgrade")
@@ -282,12 +288,12 @@ def test_views_follow_their_models(project: Project, engine: Engine) -> None:
     assert downgrade.endswith("op.drop_table('my_table')")
     project.run("upgrade", "head")
     project.run("check")
-    view = inspect(engine).get_view("my_view")
+    view = look(engine).get_view("my_view")
     assert view.comment == "A sample view with all options."
     assert view.security == "INVOKER"
     assert [name for name, _ in view.columns] == ["user_id", "user_name"]
 
-    changed = VIEWS.replace("id > 50\",\n    metadata", "id > 60\",\n    metadata")
+    changed = VIEWS.replace('id > 50",\n    metadata', 'id > 60",\n    metadata')
     changed = changed.replace("count(1) AS n", "max(id) AS n").replace("A sample", "Another")
     project.models(MODELS + changed.replace("plain_view = View", "#"))
     second = project.revision("definitions")
@@ -299,8 +305,8 @@ def test_views_follow_their_models(project: Project, engine: Engine) -> None:
     assert "drops it and creates it anew" in project.output
     project.run("upgrade", "head")
     project.run("check")
-    assert "60" in inspect(engine).get_view("my_view").definition
-    assert "max" in inspect(engine).get_materialized_view_definition("my_mv")
+    assert "60" in look(engine).get_view("my_view").definition
+    assert "max" in look(engine).get_materialized_view_definition("my_mv")
 
     refreshed = changed.replace("1 HOUR", "2 HOUR").replace("plain_view = View", "#")
     project.models(MODELS + refreshed)
@@ -312,12 +318,12 @@ def test_views_follow_their_models(project: Project, engine: Engine) -> None:
     project.run("check")
 
     project.run("downgrade", "-2")
-    assert set(inspect(engine).get_view_names()) == {"my_view", "plain_view"}
-    assert "50" in inspect(engine).get_view("my_view").definition
-    assert "count" in inspect(engine).get_materialized_view_definition("my_mv")
+    assert set(look(engine).get_view_names()) == {"my_view", "plain_view"}
+    assert "50" in look(engine).get_view("my_view").definition
+    assert "count" in look(engine).get_materialized_view_definition("my_mv")
     project.run("downgrade", "base")
-    assert inspect(engine).get_view_names() == []
-    assert inspect(engine).get_materialized_view_names() == []
+    assert look(engine).get_view_names() == []
+    assert look(engine).get_materialized_view_names() == []
     script = project.run("upgrade", "head", "--sql")
     assert "CREATE VIEW my_view (" in script
     assert "SECURITY INVOKER\nAS\nSELECT id, name FROM my_table WHERE id > 50;" in script

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import starrocks.alembic  # noqa: F401  # registers the comparison
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
@@ -13,22 +14,21 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, Computed, Engine, MetaData, Table, create_engine, inspect, text
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
-
-import starrocks.alembic  # noqa: F401  # registers the comparison
 from starrocks import datatype as dt
 from starrocks.dialect import StarRocksDialect
+from starrocks.reflection import StarRocksInspector
 from starrocks.show_create import auto_increment_columns, clauses
 from starrocks.sql.schema import MaterializedView, View
 from starrocks.testing import StarRocksServer
 from starrocks.type_parser import parse_type
 
 # Identifiers and texts with all that has a meaning somewhere on the way.
-names = st.text(
-    st.sampled_from("abcXYZ019_$ `%é-.'\"\\:()"), min_size=1, max_size=12
-).filter(lambda name: name.strip() == name and name.lower() not in ("k0", "k1", "main"))
+names = st.text(st.sampled_from("abcXYZ019_$ `%é-.'\"\\:()"), min_size=1, max_size=12).filter(
+    lambda name: name.strip() == name and name.lower() not in ("k0", "k1", "main")
+)
 texts = st.text(st.sampled_from("abc 09`%é'\"\\;:()\n--/*"), max_size=20)
 
-scalar_types: st.SearchStrategy[TypeEngine[Any]] = st.one_of(
+scalar_types: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(
         [
             dt.BOOLEAN(),
@@ -62,9 +62,9 @@ types = st.recursive(
     lambda inner: st.one_of(
         inner.map(dt.ARRAY),
         st.tuples(scalar_types, inner).map(lambda pair: dt.MAP(*pair)),
-        st.lists(st.tuples(names, inner), min_size=1, max_size=3, unique_by=lambda f: f[0].lower()).map(
-            lambda fields: dt.STRUCT(*fields)
-        ),
+        st.lists(
+            st.tuples(names, inner), min_size=1, max_size=3, unique_by=lambda f: f[0].lower()
+        ).map(lambda fields: dt.STRUCT(*fields)),
     ),
     max_leaves=4,
 )
@@ -72,7 +72,7 @@ types = st.recursive(
 
 @st.composite
 def tables(draw: st.DrawFn) -> Table:
-    key_types = st.sampled_from([dt.INTEGER(), dt.BIGINT(), dt.DATE(), dt.VARCHAR(20)])
+    key_types: Any = st.sampled_from([dt.INTEGER(), dt.BIGINT(), dt.DATE(), dt.VARCHAR(20)])
     model = draw(
         st.sampled_from([None, "primary_key", "duplicate_key", "aggregate_key", "unique_key"])
     )
@@ -86,8 +86,8 @@ def tables(draw: st.DrawFn) -> Table:
         Column("k1", draw(key_types), primary_key=True, comment=draw(st.none() | texts)),
     ]
     for name in draw(st.lists(names, max_size=5, unique_by=str.lower)):
-        type_ = draw(types)
-        default = None
+        type_: Any = draw(types)
+        default: Any = None
         options: dict[str, Any] = {}
         if isinstance(type_, (dt.STRING, dt.VARCHAR, dt.CHAR)):
             default = draw(st.none() | texts.filter(lambda value: not value.endswith(")")))
@@ -162,7 +162,7 @@ def differences(engine: Engine, metadata: MetaData) -> list[Any]:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
-        return compare_metadata(context, metadata)
+        return list(compare_metadata(context, metadata))
 
 
 @settings(
@@ -178,7 +178,9 @@ def test_tables_come_back_as_they_were(shared: Engine, table: Table) -> None:
         assert differences(shared, table.metadata) == []
         reflected = Table(table.name, MetaData(), autoload_with=shared)
         assert [column.name for column in reflected.columns] == [c.name for c in table.columns]
-        assert [c.comment or "" for c in reflected.columns] == [c.comment or "" for c in table.columns]
+        assert [c.comment or "" for c in reflected.columns] == [
+            c.comment or "" for c in table.columns
+        ]
         assert (reflected.comment or "") == (table.comment or "")
         # What was reflected can be created, and is then the same again.
         table.drop(shared)
@@ -255,6 +257,7 @@ def test_views_come_back_as_they_were(
     try:
         assert differences(shared, metadata) == []
         inspector = inspect(shared)
+        assert isinstance(inspector, StarRocksInspector)
         view = (inspector.get_materialized_view if materialized else inspector.get_view)(name)
         assert (view.comment or "") == (comment or "")
         if columns is not None:

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine, insert, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
-
 from starrocks import BIGINT, DATETIME, DECIMAL, STRING
 from starrocks.testing import StarRocksServer
 
@@ -135,7 +134,10 @@ def exchange(connection: Connection) -> None:
         comment="50% `of` it's",
     )
     metadata.create_all(connection)
-    rows = [{"k": 1, "s": "a'\\\"%é漢😀\n\0", "d": "1.2500", "at": None}, {"k": 2, "s": None, "d": None, "at": "2024-01-02 03:04:05.678901"}]
+    rows: list[dict[str, Any]] = [
+        {"k": 1, "s": "a'\\\"%é漢😀\n\0", "d": "1.2500", "at": None},
+        {"k": 2, "s": None, "d": None, "at": "2024-01-02 03:04:05.678901"},
+    ]
     connection.execute(insert(table), rows)
     connection.commit()
     result = connection.execute(select(table).order_by(table.c.k)).all()

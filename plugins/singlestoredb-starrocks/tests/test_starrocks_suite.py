@@ -13,7 +13,7 @@ from pathlib import Path
 
 from starrocks.testing import StarRocksServer
 
-CONFTEST = '''
+CONFTEST = """
 import pytest
 from sqlalchemy.dialects import registry
 
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(session, config, items):
     kept = [item for item in items if not any(name in item.nodeid for name in EXCLUDED)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
-'''
+"""
 
 SETUP = """
 [tool:pytest]

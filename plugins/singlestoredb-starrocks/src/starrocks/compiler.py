@@ -22,11 +22,33 @@ if TYPE_CHECKING:
 
 # Reserved by StarRocks and not by MySQL (StarRocks manual, "Keywords").
 _RESERVED = frozenset(
-    """
-    array bitmap compaction current_role decimalv2 decimal32 decimal64 decimal128 deferred
-    grouping_id hll host immediate json largeint lead minus percentile qualify set_var
-    text bucket files map struct
-    """.split()
+    [
+        "array",
+        "bitmap",
+        "compaction",
+        "current_role",
+        "decimalv2",
+        "decimal32",
+        "decimal64",
+        "decimal128",
+        "deferred",
+        "grouping_id",
+        "hll",
+        "host",
+        "immediate",
+        "json",
+        "largeint",
+        "lead",
+        "minus",
+        "percentile",
+        "qualify",
+        "set_var",
+        "text",
+        "bucket",
+        "files",
+        "map",
+        "struct",
+    ]
 )
 
 
@@ -135,26 +157,22 @@ class StarRocksCompiler(MySQLCompiler):
     def visit_delete(self, delete_stmt: Delete, *args: Any, **kw: Any) -> str:
         # DELETE needs a WHERE clause in StarRocks; without one, TRUNCATE is what it means. The
         # base class is still asked first, since it keeps the state that execution needs.
-        text: str = super().visit_delete(delete_stmt, *args, **kw)
+        text: str = super().visit_delete(delete_stmt, *args, **kw)  # type: ignore[no-untyped-call]  # SQLAlchemy's
         if delete_stmt._where_criteria or self.ctes or " LIMIT " in text or self.stack:
             return text
-        return f"TRUNCATE TABLE {self.preparer.format_table(delete_stmt.table)}"  # type: ignore[arg-type]  # a DML target is a Table
+        return f"TRUNCATE TABLE {self.preparer.format_table(delete_stmt.table)}"
 
     def visit_starrocks_files(self, element: files.FilesClause, **kw: Any) -> str:
         lines = (f"{self._quoted(key)} = {self._quoted(value)}" for key, value in element.items())
         return "FILES(\n" + ",\n".join(lines) + "\n)"
 
-    def visit_starrocks_insert_into_files(
-        self, element: files.InsertIntoFiles, **kw: Any
-    ) -> str:
+    def visit_starrocks_insert_into_files(self, element: files.InsertIntoFiles, **kw: Any) -> str:
         return (
             f"INSERT INTO {self.process(element.target, **kw)}\n"
             f" {self.process(element.from_, **kw)}"
         )
 
-    def visit_starrocks_insert_from_files(
-        self, element: files.InsertFromFiles, **kw: Any
-    ) -> str:
+    def visit_starrocks_insert_from_files(self, element: files.InsertFromFiles, **kw: Any) -> str:
         columns = (
             element.columns
             if isinstance(element.columns, str)

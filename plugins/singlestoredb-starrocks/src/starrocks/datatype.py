@@ -1,7 +1,8 @@
 """The SQL types of StarRocks, for use in ``Column`` and in results.
 
-Scalar types extend SQLAlchemy's MySQL types, because StarRocks speaks the MySQL protocol. ``ARRAY``,
-``MAP`` and ``STRUCT`` arrive as JSON text and are decoded by their own rules (see :func:`decoder`).
+Scalar types extend SQLAlchemy's MySQL types, because StarRocks speaks the MySQL protocol.
+``ARRAY``, ``MAP`` and ``STRUCT`` arrive as JSON text and are decoded by their own rules (see
+:func:`decoder`).
 Every ``repr`` evaluates back after ``from starrocks import *``: migrations are written with it.
 """
 
@@ -57,7 +58,7 @@ _DATETIME = re.compile(
 
 
 def parse_date(text: str) -> dt.date:
-    """Read ``Y-m-d`` (a time of day behind it is dropped). Raise ``ValueError`` for anything else."""
+    """Read ``Y-m-d``, dropping a time of day. Raise ``ValueError`` for anything else."""
     return parse_datetime(text).date()
 
 
@@ -249,7 +250,7 @@ class ARRAY(ComplexType):
 
 
 class MAP(ComplexType):
-    """Keys and values of one type each; results are ``dict``, with keys of the key's Python type."""
+    """Keys and values of one type each; results are ``dict``, keys being of their Python type."""
 
     __visit_name__ = "MAP"
 
@@ -273,7 +274,9 @@ class MAP(ComplexType):
 
 
 class STRUCT(ComplexType):
-    """Named fields, each of its own type: ``STRUCT(("a b", DATE), name=STRING)``; results are ``dict``.
+    """Named fields, each of its own type: ``STRUCT(("a b", DATE), name=STRING)``.
+
+    Results are ``dict``.
 
     Pairs come first, in order, then keywords, in order. A name may occur once.
     """
@@ -321,13 +324,11 @@ def struct_repr(fields: Sequence[tuple[str, str]]) -> str:
     return f"STRUCT({', '.join(f'({name!r}, {text})' for name, text in fields)})"
 
 
-def _sub_type(
-    type_: TypeEngine[Any] | type[TypeEngine[Any]], owner: str
-) -> TypeEngine[Any]:
+def _sub_type(type_: TypeEngine[Any] | type[TypeEngine[Any]], owner: str) -> TypeEngine[Any]:
     if isinstance(type_, type) and issubclass(type_, ComplexType):
         raise TypeError(
-            f"{owner} of a bare {type_.__name__}: say what it contains, such as "
-            f"{type_.__name__}({'INTEGER, STRING' if type_ is MAP else 'name=STRING' if type_ is STRUCT else 'STRING'})"
+            f"{owner} of a bare {type_.__name__}: say what it contains, as in ARRAY(STRING), "
+            "MAP(STRING, INTEGER) or STRUCT(name=STRING)"
         )
     if isinstance(type_, type) and issubclass(type_, sqltypes.TypeEngine):
         return type_()

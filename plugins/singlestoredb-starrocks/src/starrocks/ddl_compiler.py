@@ -59,7 +59,7 @@ class StarRocksDDLCompiler(MySQLDDLCompiler):
         table = drop.element
         if isinstance(table, View):
             return self._drop(table, if_exists=drop.if_exists)
-        return str(super().visit_drop_table(drop, **kw)).strip()
+        return str(super().visit_drop_table(drop, **kw)).strip()  # type: ignore[no-untyped-call]  # SQLAlchemy's
 
     def _clauses(
         self,
@@ -118,7 +118,8 @@ class StarRocksDDLCompiler(MySQLDDLCompiler):
             key is None or key[0] != "aggregate_key"
         ):
             raise exc.CompileError(
-                "starrocks_is_agg_key and starrocks_agg_type are only valid for AGGREGATE KEY tables"
+                "starrocks_is_agg_key and starrocks_agg_type are only valid for AGGREGATE KEY "
+                "tables"
             )
 
     # --- columns ------------------------------------------------------------------------------
@@ -210,13 +211,12 @@ class StarRocksDDLCompiler(MySQLDDLCompiler):
         return self._alter(element, f"ORDER BY {self.column_list(element.order_by)}")
 
     def visit_starrocks_set_property(self, element: sr_ddl.SetProperty, **kw: Any) -> str:
-        return self._alter(
-            element, f"SET ({self._assignments([(element.name, element.value)])})"
-        )
+        return self._alter(element, f"SET ({self._assignments([(element.name, element.value)])})")
 
     def visit_set_table_comment(self, create: Any, **kw: Any) -> str:
         table = create.element
-        return f"ALTER TABLE {self.preparer.format_table(table)} COMMENT={self._literal(table.comment or '')}"
+        comment = self._literal(table.comment or "")
+        return f"ALTER TABLE {self.preparer.format_table(table)} COMMENT={comment}"
 
     def visit_drop_table_comment(self, drop: Any, **kw: Any) -> str:
         return f"ALTER TABLE {self.preparer.format_table(drop.element)} COMMENT=''"
@@ -305,7 +305,7 @@ class StarRocksDDLCompiler(MySQLDDLCompiler):
         return " (\n" + ",\n".join(lines) + "\n)"
 
     def definition(self, view: View) -> str:
-        """Return the query of *view*: text as it was given, a SELECT with its values written out."""
+        """Return the query of *view*: text as given, a SELECT with its values written out."""
         query = view.definition
         if isinstance(query, str):
             return self._verbatim(query.strip().rstrip(";").rstrip())

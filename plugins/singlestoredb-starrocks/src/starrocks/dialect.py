@@ -43,23 +43,23 @@ class _StarRocks(StarRocksReflection):
     supports_empty_insert = False
     supports_default_values = False
     supports_native_enum = False
-    # The server reports no generated keys, and counts of changed rows that depend on the table model.
+    # The server reports no generated keys, and its counts of changed rows depend on the model.
     postfetch_lastrowid = False
     supports_sane_rowcount = False
     supports_sane_multi_rowcount = False
 
-    statement_compiler = StarRocksCompiler
-    ddl_compiler = StarRocksDDLCompiler
-    type_compiler_cls = StarRocksTypeCompiler
-    preparer = StarRocksIdentifierPreparer
-    inspector = StarRocksInspector
-    ischema_names = ISCHEMA_NAMES
-    colspecs = {  # noqa: RUF012  # SQLAlchemy declares it as an instance attribute
+    statement_compiler: Any = StarRocksCompiler
+    ddl_compiler: Any = StarRocksDDLCompiler
+    type_compiler_cls: Any = StarRocksTypeCompiler
+    preparer: Any = StarRocksIdentifierPreparer
+    inspector: Any = StarRocksInspector
+    ischema_names: Any = ISCHEMA_NAMES
+    colspecs: Any = {  # noqa: RUF012 - SQLAlchemy declares it as an instance attribute
         **MySQLDialect.colspecs,
         sqltypes.Date: datatype.DATE,
         sqltypes.DateTime: datatype.DATETIME,
     }
-    construct_arguments = [  # noqa: RUF012  # see above
+    construct_arguments: Any = [  # noqa: RUF012 - see above
         *(
             (construct, arguments)
             for construct, arguments in MySQLDialect.construct_arguments
@@ -72,7 +72,7 @@ class _StarRocks(StarRocksReflection):
     """``shared_nothing`` or ``shared_data``; read at the first connection."""
 
     def initialize(self, connection: Connection) -> None:
-        """Read version and run mode. MySQL's settings are not asked for: StarRocks has one of each."""
+        """Read version and run mode; MySQL's settings have one value each in StarRocks."""
         self._connection_charset = self._detect_charset(connection)  # type: ignore[attr-defined]  # the driver's
         default.DefaultDialect.initialize(self, connection)  # type: ignore[arg-type]  # mixed in
         self.run_mode = self._get_run_mode(connection)
@@ -108,13 +108,13 @@ class StarRocksDialect(_StarRocks, MySQLDialect_pymysql):
     supports_statement_cache = True
 
 
-class StarRocksDialect_mysqldb(_StarRocks, MySQLDialect_mysqldb):  # noqa: N801  # SQLAlchemy's way
+class StarRocksDialect_mysqldb(_StarRocks, MySQLDialect_mysqldb):  # noqa: N801 - SQLAlchemy's way
     """``starrocks+mysqldb://`` (mysqlclient)."""
 
     supports_statement_cache = True
 
 
-class StarRocksDialect_asyncmy(_StarRocks, MySQLDialect_asyncmy):  # noqa: N801  # SQLAlchemy's way
+class StarRocksDialect_asyncmy(_StarRocks, MySQLDialect_asyncmy):  # noqa: N801 - SQLAlchemy's way
     """``starrocks+asyncmy://``, for ``create_async_engine``."""
 
     supports_statement_cache = True
@@ -122,10 +122,10 @@ class StarRocksDialect_asyncmy(_StarRocks, MySQLDialect_asyncmy):  # noqa: N801 
 
 class _UnbufferedContext(MySQLExecutionContext):
     def create_server_side_cursor(self) -> Any:
-        return self._dbapi_connection.cursor(buffered=False)  # type: ignore[call-arg]  # the SDK's
+        return self._dbapi_connection.cursor(buffered=False)
 
 
-class StarRocksDialect_singlestoredb(  # noqa: N801  # SQLAlchemy's way
+class StarRocksDialect_singlestoredb(  # noqa: N801 - SQLAlchemy's way
     _StarRocks, MySQLDialect_mysqldb
 ):
     """``starrocks+singlestoredb://``, over the driver that ``singlestoredb`` has for StarRocks."""
@@ -133,7 +133,7 @@ class StarRocksDialect_singlestoredb(  # noqa: N801  # SQLAlchemy's way
     driver = "singlestoredb"
     supports_statement_cache = True
     supports_server_side_cursors = True
-    execution_ctx_cls = _UnbufferedContext
+    execution_ctx_cls: Any = _UnbufferedContext
 
     @classmethod
     def import_dbapi(cls) -> Any:
@@ -162,8 +162,9 @@ class StarRocksDialect_singlestoredb(  # noqa: N801  # SQLAlchemy's way
         keywords.setdefault("port", DEFAULT_PORT)
         return [], keywords
 
-    def on_connect(self) -> None:
+    def on_connect(self) -> Any:
         """Leave the session as the SDK set it up."""
+        return None
 
     def do_ping(self, dbapi_connection: Any) -> Literal[True]:
         dbapi_connection.ping(False)
@@ -176,7 +177,7 @@ class StarRocksDialect_singlestoredb(  # noqa: N801  # SQLAlchemy's way
         return super().is_disconnect(e, connection, cursor)
 
     def _detect_charset(self, connection: Connection) -> str:
-        return str(connection.connection.character_set_name())  # type: ignore[attr-defined]  # the SDK's
+        return str(connection.connection.character_set_name())
 
 
 dialect = StarRocksDialect

@@ -57,7 +57,7 @@ AGGREGATE_TYPES = frozenset(
 
 
 def construct_arguments() -> list[tuple[type[Any], dict[str, Any]]]:
-    """Return what SQLAlchemy checks ``starrocks_…`` keywords against: lower or UPPER, never mixed."""
+    """Return what ``starrocks_…`` keywords are checked against: lower or UPPER, never mixed."""
 
     def both(names: tuple[str, ...]) -> dict[str, Any]:
         return {spelling: None for name in names for spelling in (name, name.upper())}

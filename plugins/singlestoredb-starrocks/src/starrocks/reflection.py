@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exc, text, util
+from sqlalchemy import exc, util
+from sqlalchemy import text as sql_text
 from sqlalchemy import types as sqltypes
 from sqlalchemy.engine import reflection
 
@@ -96,7 +97,7 @@ class StarRocksInspector(reflection.Inspector):
         return self.get_materialized_view(view_name, schema).definition
 
     def reflect_table(self, table: Table, *args: Any, **kw: Any) -> None:
-        """Reflect *table*, and set ``info["table_kind"]`` and, for views, ``info["definition"]``."""
+        """Reflect *table*, with ``info["table_kind"]`` and, for views, ``info["definition"]``."""
         super().reflect_table(table, *args, **kw)
         with self._operation_context() as connection:
             kind = self.dialect.table_kind(
@@ -129,7 +130,7 @@ class StarRocksReflection:
         if name:
             parameters["name"] = name
         result = connection.execute(
-            text(f"SELECT * FROM information_schema.{table} WHERE {condition}"), parameters
+            sql_text(f"SELECT * FROM information_schema.{table} WHERE {condition}"), parameters
         )
         return [{key.lower(): value for key, value in row.items()} for row in result.mappings()]
 
@@ -144,7 +145,7 @@ class StarRocksReflection:
                 raise
             return []
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def _table_row(
         self, connection: Connection, name: str, schema: str | None = None, **kw: Any
     ) -> Row:
@@ -153,14 +154,14 @@ class StarRocksReflection:
             raise exc.NoSuchTableError(f"{schema}.{name}" if schema else name)
         return rows[0]
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def _materialized_row(
         self, connection: Connection, name: str, schema: str | None = None, **kw: Any
     ) -> Row | None:
         rows = self._optional_rows(connection, "materialized_views", schema, name)
         return rows[0] if rows else None
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def table_kind(
         self, connection: Connection, name: str, schema: str | None = None, **kw: Any
     ) -> str:
@@ -171,14 +172,14 @@ class StarRocksReflection:
         materialized = self._materialized_row(connection, name, schema, **kw)
         return "VIEW" if materialized is None else "MATERIALIZED_VIEW"
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def _config_row(
         self, connection: Connection, name: str, schema: str | None = None, **kw: Any
     ) -> Row:
         rows = self._optional_rows(connection, "tables_config", schema, name)
         return rows[0] if rows else {}
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def _column_rows(
         self, connection: Connection, name: str, schema: str | None = None, **kw: Any
     ) -> list[Row]:
@@ -187,7 +188,7 @@ class StarRocksReflection:
             self._table_row(connection, name, schema, **kw)
         return sorted(rows, key=lambda row: int(row["ordinal_position"]))
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def _show_create(
         self, connection: Connection, name: str, schema: str | None = None, **kw: Any
     ) -> str:
@@ -216,7 +217,7 @@ class StarRocksReflection:
 
     # --- names --------------------------------------------------------------------------------
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def has_table(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> bool:
@@ -232,7 +233,7 @@ class StarRocksReflection:
                 return False
             raise
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_table_names(
         self, connection: Connection, schema: str | None = None, **kw: Any
     ) -> list[str]:
@@ -242,7 +243,7 @@ class StarRocksReflection:
             if str(row["table_type"]).upper() == "BASE TABLE"
         ]
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_view_names(
         self, connection: Connection, schema: str | None = None, **kw: Any
     ) -> list[str]:
@@ -253,7 +254,7 @@ class StarRocksReflection:
             if row["table_name"] not in materialized
         ]
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_materialized_view_names(
         self, connection: Connection, schema: str | None = None, **kw: Any
     ) -> list[str]:
@@ -264,10 +265,10 @@ class StarRocksReflection:
 
     # --- tables -------------------------------------------------------------------------------
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_columns(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> list[dict[str, Any]]:
+    ) -> Any:
         rows = self._column_rows(connection, table_name, schema, **kw)
         aggregates: dict[str, str] = {}
         increments: set[str] = set()
@@ -300,7 +301,9 @@ class StarRocksReflection:
     def _aggregate_types(
         self, connection: Connection, name: str, schema: str | None
     ) -> dict[str, str]:
-        result = connection.exec_driver_sql(f"SHOW FULL COLUMNS FROM {self._full_name(name, schema)}")
+        result = connection.exec_driver_sql(
+            f"SHOW FULL COLUMNS FROM {self._full_name(name, schema)}"
+        )
         found = {}
         for row in result.mappings():
             values = {key.lower(): value for key, value in row.items()}
@@ -316,25 +319,25 @@ class StarRocksReflection:
             util.warn(f"Did not recognize type {name!r} of column {column!r}: {error}")
             return sqltypes.NullType()
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_pk_constraint(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> dict[str, Any]:
+    ) -> Any:
         rows = self._column_rows(connection, table_name, schema, **kw)
         return {"constrained_columns": _key_columns(rows), "name": None}
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_table_comment(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> dict[str, Any]:
+    ) -> Any:
         row = self._table_row(connection, table_name, schema, **kw)
         kind = self.table_kind(connection, table_name, schema, **kw)
         return {"text": _comment(row, kind)}
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_table_options(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
-    ) -> dict[str, Any]:
+    ) -> Any:
         kind = self.table_kind(connection, table_name, schema, **kw)
         if kind == "VIEW":
             security = self.get_view(connection, table_name, schema, **kw).security
@@ -388,25 +391,25 @@ class StarRocksReflection:
 
     # StarRocks has no such constraints, and its bitmap and bloom-filter indexes have no equivalent.
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_indexes(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[Any]:
         return self._nothing(connection, table_name, schema, **kw)
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_unique_constraints(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[Any]:
         return self._nothing(connection, table_name, schema, **kw)
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_foreign_keys(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[Any]:
         return self._nothing(connection, table_name, schema, **kw)
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_check_constraints(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[Any]:
@@ -420,7 +423,7 @@ class StarRocksReflection:
 
     # --- views --------------------------------------------------------------------------------
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_view(
         self, connection: Connection, view_name: str, schema: str | None = None, **kw: Any
     ) -> ReflectedView:
@@ -430,9 +433,7 @@ class StarRocksReflection:
             raise exc.NoSuchTableError(view_name)
         row = self._table_row(connection, view_name, schema, **kw)
         # The information schema has a column for it, which the server leaves empty.
-        statement = self._show_create(
-            connection, view_name, schema, object_kind="VIEW", **kw
-        )
+        statement = self._show_create(connection, view_name, schema, object_kind="VIEW", **kw)
         security = clauses(statement).get("security")
         return ReflectedView(
             name=view_name,
@@ -443,7 +444,7 @@ class StarRocksReflection:
             columns=self._view_columns(connection, view_name, schema, **kw),
         )
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_view_definition(
         self, connection: Connection, view_name: str, schema: str | None = None, **kw: Any
     ) -> str:
@@ -453,7 +454,7 @@ class StarRocksReflection:
             definition = self.get_view(connection, view_name, schema, **kw).definition
         return str(definition)
 
-    @reflection.cache  # type: ignore[arg-type]  # typed for complete dialects only
+    @reflection.cache
     def get_materialized_view(
         self, connection: Connection, view_name: str, schema: str | None = None, **kw: Any
     ) -> ReflectedMaterializedView:
@@ -500,12 +501,12 @@ def _default(value: Any, type_: sqltypes.TypeEngine[Any]) -> str | None:
     """Return a column's default as SQL."""
     if value is None or value == "NULL":
         return None
-    value = str(value)
-    if isinstance(type_, DATETIME) and value.upper().startswith("CURRENT_TIMESTAMP"):
-        return value
-    if _FUNCTION_CALL.match(value):
-        return f"({value})"
-    escaped = value.replace("\\", "\\\\").replace("'", "''")
+    text = str(value)
+    if isinstance(type_, DATETIME) and text.upper().startswith("CURRENT_TIMESTAMP"):
+        return text
+    if _FUNCTION_CALL.match(text):
+        return f"({text})"
+    escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 
 

@@ -66,10 +66,11 @@ _OPEN = (
 
 
 def _rule(is_open: bool) -> Any:
-    return property(lambda self: exclusions.open() if is_open else exclusions.closed())
+    rule: Any = exclusions.open if is_open else exclusions.closed
+    return property(lambda self: rule())
 
 
-class Requirements(SuiteRequirements):  # type: ignore[misc]  # SQLAlchemy's tests are untyped
+class Requirements(SuiteRequirements):
     """The capabilities that differ from SQLAlchemy's defaults."""
 
 

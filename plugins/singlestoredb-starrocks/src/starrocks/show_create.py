@@ -43,7 +43,7 @@ def clauses(statement: str) -> dict[str, str]:
                 break
         if starts and starts[-1][0] == "as":
             break
-    found = {}
+    found: dict[str, str] = {}
     for index, (name, _, end) in enumerate(starts):
         stop = starts[index + 1][1] if index + 1 < len(starts) else len(statement)
         found.setdefault(name, statement[end:stop].strip().rstrip(";").rstrip())

@@ -1,4 +1,4 @@
-"""Read the type names that StarRocks reports (``array<map<int,varchar(10)>>``) as SQLAlchemy types."""
+"""Read the type names that StarRocks reports, such as ``array<map<int,varchar(10)>>``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alembic for StarRocks: import it in ``env.py`` and its operations and comparisons are in place."""
+"""Alembic for StarRocks: importing it registers implementation, operations and comparisons."""
 
 from starrocks.alembic import compare, ops, render, starrocks
 from starrocks.alembic.filters import combine_include_object, include_object_for_view_mv

@@ -1,7 +1,8 @@
 """Find what differs between models and server, for ``alembic revision --autogenerate``.
 
 Alembic compares tables, columns, comments and defaults. Added here: the StarRocks attributes of
-tables and columns, and, in :mod:`starrocks.alembic.compare_views`, views. Importing this registers it.
+tables and columns, and, in :mod:`starrocks.alembic.compare_views`, views. Importing this registers
+the comparisons.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ class _TableComparison:
         )
 
     def _is_key(self, columns: tuple[str, ...]) -> bool:
-        """Tell whether *columns* are the table's key: what the server distributes by if not told."""
+        """Tell whether *columns* are the key, by which the server distributes if not told."""
         key = key_of(self._existing)
         return key is not None and key[0] != "duplicate_key" and list(columns) == key[1]
 
@@ -290,7 +291,7 @@ def _finish(table_ops: alembic_ops.ModifyTableOps, context: AutogenContext) -> N
     if changes > 1:
         logger.warning(
             "%d changes of table %s in one migration: StarRocks runs one schema change of a table "
-            "at a time; if they are slow, split them into migrations of one column or property each",
+            "at a time; split slow ones into migrations of one column or property each",
             changes,
             table_ops.table_name,
         )

@@ -17,6 +17,7 @@ from starrocks.alembic.normalize import (
 )
 from starrocks.alembic.ops import logger
 from starrocks.alembic.properties import changed_properties
+from starrocks.dialect import StarRocksDialect
 from starrocks.options import given_options, parse_distribution, property_items
 from starrocks.reflection import ReflectedMaterializedView, ReflectedView
 from starrocks.show_create import PartitionBy
@@ -62,7 +63,7 @@ def compare_views(
         for key, view in wanted.items():
             if key not in existing:
                 logger.info("Detected added %s %r", kind, key[1])
-                added.append(_create(context, key, view))
+                added.append(_create(key, view))
             else:
                 compare = _compare_materialized if materialized else _compare_plain
                 operation = compare(context, key, view, existing[key])
@@ -87,13 +88,12 @@ def _existing(
     }
 
 
-def definition_text(context: AutogenContext, view: View) -> str:
+def definition_text(view: View) -> str:
     """Return the query of a model's view as text."""
     if isinstance(view.definition, SelectBase):
-        dialect = type(context.dialect)(paramstyle="named")  # type: ignore[misc]  # a dialect class
-        return str(
-            view.definition.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
-        )
+        # Not the connection's dialect: its driver may want percent signs doubled.
+        dialect = StarRocksDialect(paramstyle="named")
+        return str(view.definition.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
     return view.definition
 
 
@@ -129,10 +129,10 @@ def _reflected_options(view: ReflectedView) -> dict[str, Any]:
     return found
 
 
-def _create(context: AutogenContext, key: ViewKey, view: View) -> ops.CreateViewOp:
+def _create(key: ViewKey, view: View) -> ops.CreateViewOp:
     materialized = isinstance(view, MaterializedView)
     operation = ops.CreateMaterializedViewOp if materialized else ops.CreateViewOp
-    return operation(view.name, definition_text(context, view), key[0], **_options(view))
+    return operation(view.name, definition_text(view), key[0], **_options(view))
 
 
 def _drop(view: ReflectedView) -> ops.DropViewOp:
@@ -164,7 +164,7 @@ def _compare_plain(
         _warn_fixed(view.name, "the comment", existing.comment, view.comment)
     if (view.security or "NONE") != (existing.security or "NONE"):
         _warn_fixed(view.name, "the security", existing.security, view.security)
-    definition = definition_text(context, view)
+    definition = definition_text(view)
     names = [column.name for column in view.declared_columns]
     existing_names = [name for name, _ in existing.columns]
     renamed = bool(names) and [n.lower() for n in names] != [n.lower() for n in existing_names]
@@ -187,7 +187,7 @@ def _compare_materialized(
 ) -> ops.AlterMaterializedViewOp | None:
     assert isinstance(existing, ReflectedMaterializedView)
     wanted = given_options(view)
-    definition = definition_text(context, view)
+    definition = definition_text(view)
     if not same_query(definition, existing.definition):
         logger.warning(
             "materialized view %s: StarRocks cannot change its query; the migration drops it and "

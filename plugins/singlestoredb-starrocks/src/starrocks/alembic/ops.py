@@ -1,4 +1,4 @@
-"""Operations of migrations (``op.create_view`` and the others), what they execute, how they reverse."""
+"""Operations of migrations, such as ``op.create_view``: what they execute, how they reverse."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ CreateViewOp.drop = DropViewOp
 
 @Operations.register_operation("alter_view")
 class AlterViewOp(_ViewOp):
-    """Redefine the query of a view; StarRocks can alter nothing else of it but its columns' names."""
+    """Redefine the query of a view and name its columns; StarRocks can alter nothing else."""
 
     operation = "alter_view"
 
@@ -520,7 +520,7 @@ class AlterTablePropertiesOp(_TableOp):
     def reverse(self) -> AlterTablePropertiesOp:
         if self.existing_properties is None:
             raise self._missing("existing_properties")
-        # A property that had no value cannot be taken away again: StarRocks has no statement for it.
+        # A property that had no value stays: StarRocks has no statement to take one away.
         known = {n: v for n, v in self.existing_properties.items() if n in self.properties}
         return AlterTablePropertiesOp(
             self.table_name,

@@ -34,9 +34,7 @@ def _type(type_: Any, context: AutogenContext) -> str:
     if isinstance(type_, datatype.MAP):
         return f"MAP({_type(type_.key_type, context)}, {_type(type_.value_type, context)})"
     if isinstance(type_, datatype.STRUCT):
-        return datatype.struct_repr(
-            [(name, _type(field, context)) for name, field in type_.fields]
-        )
+        return datatype.struct_repr([(name, _type(field, context)) for name, field in type_.fields])
     if type(type_).__module__.startswith("sqlalchemy.sql."):
         return f"{context.opts.get('sqlalchemy_module_prefix') or ''}{type_!r}"
     return repr(type_)

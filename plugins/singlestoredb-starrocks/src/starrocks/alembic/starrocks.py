@@ -1,4 +1,4 @@
-"""What Alembic needs to know of StarRocks: how columns are altered, its version table, comparison."""
+"""What Alembic needs to know of StarRocks: altering columns, version table, comparing types."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class StarRocksImpl(MySQLImpl):
 
         ``version_table_kwargs`` of ``context.configure`` are passed to it.
         """
-        options = {"starrocks_primary_key": "id"}
+        options: dict[str, Any] = {"starrocks_primary_key": "id"}
         options.update(self.context_opts.get("version_table_kwargs") or {})
         return Table(
             version_table,
@@ -93,9 +93,7 @@ class StarRocksImpl(MySQLImpl):
                 f"StarRocks cannot drop the default of column {table_name}.{column_name}"
             )
         changes_default = server_default is not False and server_default is not None
-        changes_definition = (
-            type_ is not None or nullable is not None or comment is not False
-        )
+        changes_definition = type_ is not None or nullable is not None or comment is not False
         if not changes_definition and not changes_default:
             if name is not None:
                 self._exec(ddl.RenameColumn(table_name, column_name, name, schema))
@@ -128,9 +126,7 @@ class StarRocksImpl(MySQLImpl):
             )
         )
 
-    def rename_table(
-        self, old_table_name: str, new_table_name: Any, schema: Any = None
-    ) -> None:
+    def rename_table(self, old_table_name: str, new_table_name: Any, schema: Any = None) -> None:
         """Emit ``ALTER TABLE … RENAME``."""
         self._exec(ddl.RenameTable(old_table_name, str(new_table_name), schema))
 
@@ -161,9 +157,9 @@ class StarRocksImpl(MySQLImpl):
         return not self._same_type(existing, wanted)
 
     def _storable(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
-        return type_.dialect_impl(self.dialect) if isinstance(
-            type_, sqltypes.TypeDecorator
-        ) else type_
+        return (
+            type_.dialect_impl(self.dialect) if isinstance(type_, sqltypes.TypeDecorator) else type_
+        )
 
     def _same_type(self, existing: TypeEngine[Any], wanted: TypeEngine[Any]) -> bool:
         if isinstance(existing, datatype.ComplexType):
@@ -212,7 +208,9 @@ class StarRocksImpl(MySQLImpl):
         existing = _plain_default(rendered_inspector_default)
         argument = getattr(metadata_column.server_default, "arg", None)
         # Text is a value, to be quoted in DDL; anything else is SQL, like what the server reports.
-        wanted = argument if isinstance(argument, str) else _plain_default(rendered_metadata_default)
+        wanted = (
+            argument if isinstance(argument, str) else _plain_default(rendered_metadata_default)
+        )
         if existing == wanted:
             return False
         if isinstance(metadata_column.type, sqltypes.Boolean):

@@ -321,13 +321,11 @@ class FilesClause(FunctionElement[Any]):
         options: FilesOptions | None = None,
     ) -> None:
         super().__init__()
-        self.storage = storage
-        self.format = format
-        self.options = options
+        self._parts = (storage, format, options)
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Yield all keys and values, in the order storage, format, options."""
-        for part in (self.storage, self.format, self.options):
+        for part in self._parts:
             if part is not None:
                 yield from part.items()
 

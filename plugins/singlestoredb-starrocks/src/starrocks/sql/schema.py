@@ -52,14 +52,14 @@ class View(Table):
     """Its value of ``info["table_kind"]``."""
     registry_key = "views"
     """Its key in ``metadata.info``."""
-    plain_options = ("security",)
+    plain_options: tuple[str, ...] = ("security",)
 
     definition: str | SelectBase
     declared_columns: tuple[ViewColumn, ...]
 
     def __new__(cls, *args: Any, **kw: Any) -> Any:
         name, metadata, columns, keywords = cls._arguments(args, kw)
-        return super().__new__(cls, name, metadata, *columns, **keywords)
+        return super().__new__(cls, name, metadata, *columns, **keywords)  # type: ignore[call-arg]  # typed as of object
 
     def __init__(self, *args: Any, _no_init: bool = True, **kw: Any) -> None:
         if _no_init:  # Python's call after __new__, which has made everything already
@@ -124,11 +124,16 @@ class View(Table):
                 for index, column in enumerate(definition.selected_columns)
                 if getattr(column, "name", None) is not None
             ]
-        return name, metadata, columns, {
-            **keywords,
-            "definition": definition,
-            "declared_columns": declared,
-        }
+        return (
+            name,
+            metadata,
+            columns,
+            {
+                **keywords,
+                "definition": definition,
+                "declared_columns": declared,
+            },
+        )
 
     @classmethod
     def _translate(cls, keywords: dict[str, Any]) -> None:
@@ -149,7 +154,7 @@ class View(Table):
         if declared:
             self.declared_columns = declared
 
-    def to_metadata(self, metadata: MetaData, **kw: Any) -> Any:
+    def to_metadata(self, metadata: MetaData, **kw: Any) -> Any:  # type: ignore[override]  # schema= and name= as in Table
         """Return a copy of this view for *metadata*; ``schema=`` and ``name=`` may change."""
         return type(self)(
             kw.get("name") or self.name,
@@ -189,9 +194,7 @@ class MaterializedView(View):
             keywords["starrocks_refresh"] = refresh
 
 
-def _columns(
-    view: str, items: Iterable[Any]
-) -> tuple[list[Column[Any]], tuple[ViewColumn, ...]]:
+def _columns(view: str, items: Iterable[Any]) -> tuple[list[Column[Any]], tuple[ViewColumn, ...]]:
     """Return the typed columns and the declared ones among what a view was given for columns."""
     typed: dict[str, Column[Any]] = {}
     declared: dict[str, ViewColumn] = {}

@@ -48,10 +48,14 @@ class TypeName:
             inside = ", ".join(f"{_field(name)} {type_.shown()}" for name, type_ in pairs)
             return f"struct<{inside}>"
         if self.name == "DECIMAL":
-            precision, scale = (*self.numbers, 10, 0)[:2] if not self.numbers else (
-                *self.numbers,
-                0,
-            )[:2]
+            precision, scale = (
+                (*self.numbers, 10, 0)[:2]
+                if not self.numbers
+                else (
+                    *self.numbers,
+                    0,
+                )[:2]
+            )
             return f"decimal({precision}, {scale})"
         if self.name in ("VARCHAR", "CHAR"):
             length = self.numbers[0] if self.numbers else 1
@@ -176,8 +180,12 @@ class Database:
         """Return an object by name. Raise StarRocks' error 5502 if there is none."""
         found = self.objects.get(name)
         if found is None:
-            raise SQLError(5502, f"Getting analyzing error. Detail message: Unknown table "
-                                 f"'{self.name}.{name}' : table does not exist.", "42S02")
+            raise SQLError(
+                5502,
+                f"Getting analyzing error. Detail message: Unknown table "
+                f"'{self.name}.{name}' : table does not exist.",
+                "42S02",
+            )
         return found
 
 

@@ -348,7 +348,7 @@ def read_create_view(reader: Reader, or_replace: bool) -> ViewDefinition:
 
 
 def read_create_materialized_view(reader: Reader, or_replace: bool) -> ViewDefinition:
-    """Read a CREATE MATERIALIZED VIEW statement behind its VIEW; its clauses have no fixed order."""
+    """Read CREATE MATERIALIZED VIEW behind its VIEW; its clauses have no fixed order."""
     if_not_exists = reader.accept("IF", "NOT", "EXISTS")
     name = reader.qualified_name()
     columns = _view_columns(reader)

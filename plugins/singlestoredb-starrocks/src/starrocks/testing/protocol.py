@@ -184,7 +184,9 @@ def _scramble(password: str, salt: bytes) -> bytes:
 
 def ok_packet(affected: int = 0) -> bytes:
     """Return an OK packet."""
-    return b"\0" + _integer(affected) + _integer(0) + struct.pack("<HH", SERVER_STATUS_AUTOCOMMIT, 0)
+    return (
+        b"\0" + _integer(affected) + _integer(0) + struct.pack("<HH", SERVER_STATUS_AUTOCOMMIT, 0)
+    )
 
 
 def error_packet(error: SQLError) -> bytes:

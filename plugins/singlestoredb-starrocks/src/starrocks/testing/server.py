@@ -36,10 +36,11 @@ _SYSTEM_VARIABLES = {
 class StarRocksServer:
     """A small server that speaks StarRocks' dialect of the MySQL protocol, for tests.
 
-    It keeps the tables, views and materialized views that DDL makes, and answers what the SQLAlchemy
-    dialect and Alembic ask: ``information_schema``, ``SHOW CREATE``, ``DESCRIBE``. Rows live in
-    SQLite. It is not StarRocks: no distribution, no refresh of materialized views, no privileges,
-    and only the SQL that SQLite shares with it. DDL is read strictly and refused like a server does.
+    It keeps the tables, views and materialized views that DDL makes, and answers what the
+    SQLAlchemy dialect and Alembic ask: ``information_schema``, ``SHOW CREATE``, ``DESCRIBE``. Rows
+    live in SQLite. It is not StarRocks: no distribution, no refresh of materialized views, no
+    privileges, and only the SQL that SQLite shares with it. DDL is read strictly, and refused as a
+    server would.
 
     Use it as a context manager, or call :meth:`start` and :meth:`close`. It binds 127.0.0.1, on a
     free port unless *port* is given, and serves each client in a thread.
@@ -57,7 +58,7 @@ class StarRocksServer:
         self.users = dict(users or {"root": ""})
         self.version = version
         self.run_mode = run_mode
-        """Answer to ``SHOW FRONTEND CONFIG``; ``None`` refuses it, as to a user without privilege."""
+        """Answer to ``SHOW FRONTEND CONFIG``; ``None`` refuses it, for lack of privilege."""
         self.statements: list[str] = []
         """Every statement received, in order."""
         self.lock = threading.RLock()
@@ -609,8 +610,27 @@ class ClientSession:
 
 
 _VERBS = frozenset(
-    "SELECT WITH INSERT UPDATE DELETE TRUNCATE SET BEGIN COMMIT ROLLBACK START USE ADMIN SHOW"
-    " DESCRIBE DESC CREATE DROP ALTER".split()
+    [
+        "SELECT",
+        "WITH",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "TRUNCATE",
+        "SET",
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "START",
+        "USE",
+        "ADMIN",
+        "SHOW",
+        "DESCRIBE",
+        "DESC",
+        "CREATE",
+        "DROP",
+        "ALTER",
+    ]
 )
 _WHOLE = frozenset(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"))
 

@@ -241,7 +241,7 @@ _PARTITION_WORDS = frozenset(("RANGE", "LIST", "PARTITION", "VALUES", "LESS", "T
 
 
 def partition(text: str) -> str:
-    """Return a PARTITION BY clause as the server prints it: names quoted, ranges closed and open."""
+    """Return a PARTITION BY clause as the server prints it: names quoted, ranges spelt out."""
     items = list(tokens(text))
     words = []
     lower = ""  # end of the previous partition, where the next one starts
@@ -266,7 +266,9 @@ def partition(text: str) -> str:
             or words[-1:] == ["INTERVAL"]
             or token.is_word("INTERVAL")
         ):
-            words.append(token.text.upper() if token.text.upper() in _PARTITION_WORDS else token.text)
+            words.append(
+                token.text.upper() if token.text.upper() in _PARTITION_WORDS else token.text
+            )
         elif token.is_name:
             words.append(quoted(token.value))
         else:
@@ -289,11 +291,58 @@ def _view_columns(view: View) -> str:
 # --- rewriting of queries -----------------------------------------------------------------------
 
 _KEYWORDS = frozenset(
-    """
-    all and as asc between by case cast cross date desc distinct else end except exists false for
-    from full group having in inner intersect interval is join left like limit not null offset on
-    or order outer over partition right rows select then true union using when where with
-    """.split()
+    [
+        "all",
+        "and",
+        "as",
+        "asc",
+        "between",
+        "by",
+        "case",
+        "cast",
+        "cross",
+        "date",
+        "desc",
+        "distinct",
+        "else",
+        "end",
+        "except",
+        "exists",
+        "false",
+        "for",
+        "from",
+        "full",
+        "group",
+        "having",
+        "in",
+        "inner",
+        "intersect",
+        "interval",
+        "is",
+        "join",
+        "left",
+        "like",
+        "limit",
+        "not",
+        "null",
+        "offset",
+        "on",
+        "or",
+        "order",
+        "outer",
+        "over",
+        "partition",
+        "right",
+        "rows",
+        "select",
+        "then",
+        "true",
+        "union",
+        "using",
+        "when",
+        "where",
+        "with",
+    ]
 )
 
 

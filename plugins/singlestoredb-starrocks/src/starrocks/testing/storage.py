@@ -257,11 +257,11 @@ def _translate(items: list[Token], current: str | None) -> str:
             words.append("IS")
         elif token.text == "&&":
             words.append("AND")
-        elif token.is_word("SIGNED") or (
-            token.is_word("DUAL") and before is not None and before.is_word("FROM")
+        elif (
+            token.is_word("SIGNED")
+            or (token.is_word("DUAL") and before is not None and before.is_word("FROM"))
+            or (token.is_word("FROM") and after is not None and after.is_word("DUAL"))
         ):
-            continue
-        elif token.is_word("FROM") and after is not None and after.is_word("DUAL"):
             continue
         elif before is not None and before.is_word("AS") and token.is_word("DATE", "DATETIME"):
             words.append("TEXT")
@@ -289,9 +289,7 @@ def _translated(error: sqlite3.Error) -> SQLError:
 # --- functions ----------------------------------------------------------------------------------
 
 
-def _register_functions(
-    connection: sqlite3.Connection, variables: Callable[[str], Any]
-) -> None:
+def _register_functions(connection: sqlite3.Connection, variables: Callable[[str], Any]) -> None:
     functions: dict[tuple[str, int], Callable[..., Any]] = {
         ("concat", -1): _concat,
         ("now", 0): lambda: dt.datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
