@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import subprocess
 import sys
@@ -165,6 +166,12 @@ def test_views_can_be_copied_and_redefined() -> None:
     assert (copied.definition, copied.schema, copied.comment) == ("SELECT 1 AS a", "s", "c")
     assert (copied.security, copied.declared_columns) == ("NONE", view.declared_columns)
     assert type(copied) is View
+    unpickled = pickle.loads(pickle.dumps(view.metadata)).tables["v"]
+    assert (type(unpickled), unpickled.definition, unpickled.security) == (
+        View,
+        "SELECT 1 AS a",
+        "NONE",
+    )
     again = View("v", view.metadata, definition="SELECT 2 AS a", extend_existing=True)
     assert again is view
     assert view.definition == view.info["definition"] == "SELECT 2 AS a"

@@ -21,35 +21,13 @@ if TYPE_CHECKING:
     from starrocks.sql import files
 
 # Reserved by StarRocks and not by MySQL (StarRocks manual, "Keywords").
-_RESERVED = frozenset(
-    [
-        "array",
-        "bitmap",
-        "compaction",
-        "current_role",
-        "decimalv2",
-        "decimal32",
-        "decimal64",
-        "decimal128",
-        "deferred",
-        "grouping_id",
-        "hll",
-        "host",
-        "immediate",
-        "json",
-        "largeint",
-        "lead",
-        "minus",
-        "percentile",
-        "qualify",
-        "set_var",
-        "text",
-        "bucket",
-        "files",
-        "map",
-        "struct",
-    ]
-)
+# fmt: off
+_RESERVED = frozenset((
+    "array", "bitmap", "compaction", "current_role", "decimalv2", "decimal32", "decimal64",
+    "decimal128", "deferred", "grouping_id", "hll", "host", "immediate", "json", "largeint",
+    "lead", "minus", "percentile", "qualify", "set_var", "text",
+))
+# fmt: on
 
 
 class StarRocksIdentifierPreparer(MySQLIdentifierPreparer):

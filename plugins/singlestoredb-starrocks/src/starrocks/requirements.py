@@ -25,6 +25,7 @@ _CLOSED = (
     "primary_key_constraint_reflection",
     "foreign_key_constraint_reflection",
     "unique_constraint_reflection",
+    "array_type",
     "binary_literals",
     "duplicate_key_raises_integrity_error",
     "sql_expression_limit_offset",

@@ -37,10 +37,15 @@ _LAST: dict[str, Any] = (
 )
 
 
+def _is_starrocks(context: AutogenContext) -> bool:
+    # Comparisons registered for one dialect replace Alembic's own before 1.18: ours are for all.
+    return context.dialect is not None and context.dialect.name == "starrocks"
+
+
 # --- tables -------------------------------------------------------------------------------------
 
 
-@comparators.dispatch_for("table", qualifier="starrocks")
+@comparators.dispatch_for("table")
 def compare_table(
     autogen_context: AutogenContext,
     modify_table_ops: alembic_ops.ModifyTableOps,
@@ -53,6 +58,8 @@ def compare_table(
 
     Raise ``NotImplementedError`` for a difference that StarRocks cannot remove.
     """
+    if not _is_starrocks(autogen_context):
+        return
     if conn_table is None or metadata_table is None or isinstance(metadata_table, View):
         return
     comparison = _TableComparison(autogen_context, schema, table_name, conn_table, metadata_table)
@@ -228,13 +235,15 @@ def _default_is_auto_increment(column: Any) -> bool:
 # --- everything ---------------------------------------------------------------------------------
 
 
-@comparators.dispatch_for("schema", qualifier="starrocks", **_LAST)
+@comparators.dispatch_for("schema", **_LAST)
 def compare_schema(
     autogen_context: AutogenContext,
     upgrade_ops: alembic_ops.UpgradeOps,
     schemas: set[str | None],
 ) -> None:
     """Add what differs in views, and finish what Alembic found in tables."""
+    if not _is_starrocks(autogen_context):
+        return
     finished: list[alembic_ops.MigrateOperation] = []
     views = {
         (_schema(autogen_context, table.schema), table.name): table
@@ -255,6 +264,8 @@ def compare_schema(
                     "drop the table in a migration of its own"
                 )
             _finish(operation, autogen_context)
+            if operation.is_empty():
+                continue
         finished.append(operation)
     upgrade_ops.ops[:] = finished
     compare_views(autogen_context, upgrade_ops, schemas, views)
@@ -269,25 +280,36 @@ def _finish(table_ops: alembic_ops.ModifyTableOps, context: AutogenContext) -> N
     """Replace operations of Alembic by those of StarRocks, and advise to split what is slow."""
     aggregates = _aggregates(table_ops, context)
     changes = 0
-    for index, operation in enumerate(table_ops.ops):
-        changes += (
-            len(operation.properties) if isinstance(operation, ops.AlterTablePropertiesOp) else 1
-        )
+    finished: list[Any] = []
+    for operation in table_ops.ops:
+        replaced: Any = operation
         if isinstance(
             operation, (alembic_ops.CreateTableCommentOp, alembic_ops.DropTableCommentOp)
         ):
-            table_ops.ops[index] = ops.AlterTableOp(
+            comment = getattr(operation, "comment", None)
+            if _same_comment(comment, operation.existing_comment):
+                continue
+            replaced = ops.AlterTableOp(
                 operation.table_name,
-                comment=getattr(operation, "comment", None),
+                comment=comment,
                 schema=operation.schema,
                 existing_comment=operation.existing_comment,
             )
         elif isinstance(operation, alembic_ops.AlterColumnOp):
             # Alembic marks every integer key; StarRocks cannot change the mark in any case.
             operation.kw.pop("autoincrement", None)
+            if _same_comment(operation.modify_comment, operation.existing_comment):
+                operation.modify_comment = False
+                if not operation.has_changes():
+                    continue
             if operation.column_name in aggregates:
                 operation.kw["starrocks_agg_type"] = aggregates[operation.column_name]
                 operation.__class__ = ops.AlterAggregateColumnOp
+        changes += (
+            len(replaced.properties) if isinstance(replaced, ops.AlterTablePropertiesOp) else 1
+        )
+        finished.append(replaced)
+    table_ops.ops[:] = finished
     if changes > 1:
         logger.warning(
             "%d changes of table %s in one migration: StarRocks runs one schema change of a table "
@@ -295,6 +317,11 @@ def _finish(table_ops: alembic_ops.ModifyTableOps, context: AutogenContext) -> N
             changes,
             table_ops.table_name,
         )
+
+
+def _same_comment(wanted: Any, existing: str | None) -> bool:
+    """Tell whether two comments are one: no comment is an empty one."""
+    return wanted is not False and (wanted or "") == (existing or "")
 
 
 def _aggregates(

@@ -58,6 +58,8 @@ class View(Table):
     declared_columns: tuple[ViewColumn, ...]
 
     def __new__(cls, *args: Any, **kw: Any) -> Any:
+        if not args and not kw:  # unpickling
+            return super().__new__(cls)
         name, metadata, columns, keywords = cls._arguments(args, kw)
         return super().__new__(cls, name, metadata, *columns, **keywords)  # type: ignore[call-arg]  # typed as of object
 

@@ -609,29 +609,12 @@ class ClientSession:
             setattr(table, change, value)
 
 
-_VERBS = frozenset(
-    [
-        "SELECT",
-        "WITH",
-        "INSERT",
-        "UPDATE",
-        "DELETE",
-        "TRUNCATE",
-        "SET",
-        "BEGIN",
-        "COMMIT",
-        "ROLLBACK",
-        "START",
-        "USE",
-        "ADMIN",
-        "SHOW",
-        "DESCRIBE",
-        "DESC",
-        "CREATE",
-        "DROP",
-        "ALTER",
-    ]
-)
+# fmt: off
+_VERBS = frozenset((
+    "SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "SET", "BEGIN", "COMMIT",
+    "ROLLBACK", "START", "USE", "ADMIN", "SHOW", "DESCRIBE", "DESC", "CREATE", "DROP", "ALTER",
+))
+# fmt: on
 _WHOLE = frozenset(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"))
 
 

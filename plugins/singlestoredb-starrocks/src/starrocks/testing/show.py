@@ -290,60 +290,15 @@ def _view_columns(view: View) -> str:
 
 # --- rewriting of queries -----------------------------------------------------------------------
 
-_KEYWORDS = frozenset(
-    [
-        "all",
-        "and",
-        "as",
-        "asc",
-        "between",
-        "by",
-        "case",
-        "cast",
-        "cross",
-        "date",
-        "desc",
-        "distinct",
-        "else",
-        "end",
-        "except",
-        "exists",
-        "false",
-        "for",
-        "from",
-        "full",
-        "group",
-        "having",
-        "in",
-        "inner",
-        "intersect",
-        "interval",
-        "is",
-        "join",
-        "left",
-        "like",
-        "limit",
-        "not",
-        "null",
-        "offset",
-        "on",
-        "or",
-        "order",
-        "outer",
-        "over",
-        "partition",
-        "right",
-        "rows",
-        "select",
-        "then",
-        "true",
-        "union",
-        "using",
-        "when",
-        "where",
-        "with",
-    ]
-)
+# fmt: off
+_KEYWORDS = frozenset((
+    "all", "and", "as", "asc", "between", "by", "case", "cast", "cross", "date", "desc",
+    "distinct", "else", "end", "except", "exists", "false", "for", "from", "full", "group",
+    "having", "in", "inner", "intersect", "interval", "is", "join", "left", "like", "limit",
+    "not", "null", "offset", "on", "or", "order", "outer", "over", "partition", "right", "rows",
+    "select", "then", "true", "union", "using", "when", "where", "with",
+))
+# fmt: on
 
 
 def rewrite_query(query: str, database: str) -> str:
