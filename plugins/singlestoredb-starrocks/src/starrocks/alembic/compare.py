@@ -18,7 +18,7 @@ from alembic.operations import ops as alembic_ops
 from starrocks.alembic import ops
 from starrocks.alembic.compare_views import compare_views
 from starrocks.alembic.normalize import same_expression, same_names
-from starrocks.alembic.ops import logger
+from starrocks.alembic.operation import logger
 from starrocks.alembic.properties import changed_properties
 from starrocks.lex import identifier_list
 from starrocks.options import given_options, key_of, parse_distribution
@@ -39,7 +39,7 @@ _LAST: dict[str, Any] = (
 
 def _is_starrocks(context: AutogenContext) -> bool:
     # Comparisons registered for one dialect replace Alembic's own before 1.18: ours are for all.
-    return context.dialect is not None and context.dialect.name == "starrocks"
+    return getattr(context.dialect, "name", None) == "starrocks"
 
 
 # --- tables -------------------------------------------------------------------------------------

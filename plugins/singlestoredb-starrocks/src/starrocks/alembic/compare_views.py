@@ -15,7 +15,7 @@ from starrocks.alembic.normalize import (
     same_query,
     same_refresh,
 )
-from starrocks.alembic.ops import logger
+from starrocks.alembic.operation import logger
 from starrocks.alembic.properties import changed_properties
 from starrocks.dialect import StarRocksDialect
 from starrocks.options import given_options, parse_distribution, property_items

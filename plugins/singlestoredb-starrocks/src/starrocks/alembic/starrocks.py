@@ -13,6 +13,7 @@ from sqlalchemy import types as sqltypes
 
 from starrocks import datatype
 from starrocks.alembic import compare, ops, render
+from starrocks.alembic.operation import logger
 from starrocks.sql import ddl
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 __all__ = ["StarRocksImpl", "compare", "ops", "render"]
-
-logger = ops.logger
 
 
 class StarRocksImpl(MySQLImpl):
