@@ -11,6 +11,7 @@ from alembic.operations import Operations
 from alembic.operations.ops import UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, ForeignKey, Index, MetaData, Table, create_engine, text
+from sqlalchemy.types import NullType
 from starrocks import (
     ARRAY,
     BIGINT,
@@ -255,6 +256,11 @@ def test_columns_that_are_the_same_in_other_words(connection: Connection) -> Non
     ]
     options = {"comment": ..., "starrocks_distributed_by": ..., "starrocks_properties": ...}
     assert code(found(connection, model(*columns, **options))) == "pass"
+
+
+def test_a_type_that_was_not_recognized_is_left_alone() -> None:
+    impl = MigrationContext.configure(dialect_name="starrocks").impl
+    assert not impl.compare_type(Column("a", NullType()), Column("a", INTEGER()))
 
 
 def test_complex_types_differ_with_a_warning(

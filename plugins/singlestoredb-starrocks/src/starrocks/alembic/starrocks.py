@@ -173,6 +173,8 @@ class StarRocksImpl(MySQLImpl):
             return all(self._same_type(one, other) for one, other in pairs)
         if isinstance(wanted, datatype.ComplexType):
             return False
+        if isinstance(existing, sqltypes.NullType):
+            return True  # a type that reflection has warned about: nothing can be said of it
         return self._canonical(existing) == self._canonical(wanted)
 
     def _canonical(self, type_: TypeEngine[Any]) -> str:
