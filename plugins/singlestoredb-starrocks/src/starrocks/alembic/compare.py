@@ -250,19 +250,22 @@ def compare_schema(
         for table in autogen_context.sorted_tables
         if isinstance(table, View)
     }
+    inspector: Any = autogen_context.inspector
+    for schema, name in views:
+        if schema in schemas and name in inspector.get_table_names(schema):
+            raise NotImplementedError(
+                f"{name!r} is a table in the database and a view in the model: drop the table in a "
+                "migration of its own"
+            )
     for operation in upgrade_ops.ops:
-        if isinstance(operation, alembic_ops.CreateTableOp) and (
-            (_schema(autogen_context, operation.schema), operation.table_name) in views
+        if (
+            isinstance(operation, (alembic_ops.CreateTableOp, alembic_ops.ModifyTableOps))
+            and (_schema(autogen_context, operation.schema), operation.table_name) in views
         ):
             continue  # Alembic took a view for a table
         if isinstance(operation, alembic_ops.DropTableOp) and operation.info:
             operation.info.pop("table_kind", None)
         if isinstance(operation, alembic_ops.ModifyTableOps):
-            if (operation.schema, operation.table_name) in views:
-                raise NotImplementedError(
-                    f"{operation.table_name!r} is a table in the database and a view in the model: "
-                    "drop the table in a migration of its own"
-                )
             _finish(operation, autogen_context)
             if operation.is_empty():
                 continue
