@@ -201,6 +201,18 @@ def test_repeated_names(conn: s2.Connection, driver: ScriptedDriver) -> None:
             conn.execute("TWICE", results_type=name).fetchall()
 
 
+def test_decimals_that_polars_does_not_have(conn: s2.Connection, driver: ScriptedDriver) -> None:
+    from decimal import Decimal
+
+    wide = [Column("d", 246, precision=65, scale=2)]
+    driver.answer("WIDE", wide, [(Decimal("1.25"),)])
+    assert conn.execute("WIDE", results_type="arrow").fetchall()["d"].to_pylist() == [
+        Decimal("1.25")
+    ]
+    with pytest.raises(s2.NotSupportedError, match=r"beyond 38 digits \(d\)"):
+        conn.execute("WIDE", results_type="polars").fetchall()
+
+
 def test_rows_that_do_not_fit_their_column_are_told_apart(
     conn: s2.Connection, driver: ScriptedDriver
 ) -> None:

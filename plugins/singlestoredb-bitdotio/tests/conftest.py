@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
 from bitdotio import bitdotio, server
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 import requests
+
 from bitdotio import ApiError, bitdotio, server
 from bitdotio._bitdotio import ApiError as ApiErrorOfOldModule
 from bitdotio._bitdotio import _BitV2

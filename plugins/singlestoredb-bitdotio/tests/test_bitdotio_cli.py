@@ -19,10 +19,11 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from click.testing import CliRunner
+
 from bit import bit
 from bit._table import format_table
 from bitdotio import ApiError, bitdotio, server
-from click.testing import CliRunner
 
 GOLDEN = Path(__file__).parent / "golden"
 VARYING = [

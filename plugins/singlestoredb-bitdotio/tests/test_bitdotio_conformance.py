@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
+
 from bitdotio import server
 
 # The distribution is usable without the SDK; with it, nothing here is skipped.

@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from bitdotio import server
 
 # The distribution is usable without the SDK; with it, nothing here is skipped.
 pytest.importorskip("singlestoredb")
 
-from bitdotio.sdk.server import s2_start_server
-
 import singlestoredb as s2
+from bitdotio.sdk.server import s2_start_server
 from singlestoredb_hookspecs import ServerRequest
 
 if TYPE_CHECKING:

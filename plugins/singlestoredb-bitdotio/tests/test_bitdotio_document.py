@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from bitdotio import bitdotio, server
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")

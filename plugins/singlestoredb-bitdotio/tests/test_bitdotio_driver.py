@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
+
 from bitdotio import server
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 pytest.importorskip("singlestoredb_hookspecs")
 
 import nanoarrow
+
 from bitdotio.sdk import driver as plugin
 from bitdotio.sdk import server as server_plugin
 from bitdotio.sdk.results import FETCH_ROWS
-
 from singlestoredb import exceptions
 from singlestoredb_hookspecs import (
     ConnectionParams,

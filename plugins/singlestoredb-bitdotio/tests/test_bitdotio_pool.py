@@ -12,10 +12,11 @@ from unittest import mock
 
 import psycopg2
 import pytest
+from psycopg2.pool import PoolError
+
 from bitdotio import bitdotio, server
 from bitdotio._bitdotio import _BitV2
 from bitdotio._pool import ConnectionPool
-from psycopg2.pool import PoolError
 
 if TYPE_CHECKING:
     import psycopg2.extensions

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+
 from bitdotio import ApiError, bitdotio, server
 from bitdotio.server._backend import BackendError
 

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import bitdotio as bitdotio_package
 import pytest
 import requests
+
+import bitdotio as bitdotio_package
 from bitdotio import __version__, bitdotio
 from bitdotio._settings import check_database_name, resolve_settings
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+
 from kt import EmbeddedServer, EmbeddedTokyoTyrantServer, KyotoTycoon, TokyoTyrant
 from kt.server.tcp import TcpServer
 from kt.server.tycoon import TycoonServer

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from kt import KyotoTycoon, TokyoTyrant
 from kt.cli import main
 

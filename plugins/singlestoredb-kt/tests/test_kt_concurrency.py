@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from kt import KyotoTycoon, TokyoTyrant
 
 THREADS = 64

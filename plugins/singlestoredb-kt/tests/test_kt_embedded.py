@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from kt import (
     EmbeddedServer,
     EmbeddedTokyoTyrantServer,

@@ -8,6 +8,7 @@ from struct import pack, unpack
 from typing import Any
 
 import pytest
+
 from kt import TokyoTyrant
 
 OK, FAILED = b"\x00", b"\x01"

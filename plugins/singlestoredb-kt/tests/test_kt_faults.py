@@ -14,6 +14,7 @@ from struct import pack
 from typing import Any
 
 import pytest
+
 from kt import (
     EmbeddedServer,
     KyotoTycoon,

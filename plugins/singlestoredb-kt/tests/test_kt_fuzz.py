@@ -11,6 +11,7 @@ from struct import pack
 from typing import Any
 
 import pytest
+
 from kt import KyotoTycoon, KyotoTycoonError, TokyoTyrant
 from kt import _tycoon_binary as tycoon
 from kt import _tyrant_binary as tyrant

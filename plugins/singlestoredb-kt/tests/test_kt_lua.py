@@ -8,6 +8,7 @@ from struct import pack
 from typing import Any
 
 import pytest
+
 from kt import (
     KT_JSON,
     EmbeddedServer,

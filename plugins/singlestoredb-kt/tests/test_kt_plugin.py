@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kt import KyotoTycoon, TokyoTyrant
 
 
@@ -41,6 +42,7 @@ def test_servers_start_and_stop(
     tmp_path: Path,
 ) -> None:
     import pluggy
+
     from kt import singlestoredb_plugin
 
     manager = pluggy.PluginManager("singlestoredb")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kt import (
     KT_BINARY,
     KT_JSON,

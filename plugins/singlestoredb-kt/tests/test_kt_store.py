@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from kt import KT_NONE, KyotoTycoon, ProtocolError, ServerConnectionError, TokyoTyrant
 from kt.server.names import open_tycoon_store
 from kt.server.posix_regex import compile_posix

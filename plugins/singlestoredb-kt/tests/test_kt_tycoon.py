@@ -6,8 +6,9 @@ import inspect
 import time
 from typing import Any
 
-import kt
 import pytest
+
+import kt
 from kt import KT_JSON, KT_NONE, KyotoTycoon, ProtocolError, ScriptError, TokyoTyrant
 
 

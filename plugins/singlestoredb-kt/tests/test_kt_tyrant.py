@@ -7,6 +7,7 @@ import struct
 from typing import Any
 
 import pytest
+
 from kt import KT_JSON, KT_NONE, ProtocolError, ScriptError, TokyoTyrant
 
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from kt import ServerError, _tsv
 from kt import _tycoon_binary as tycoon
 from kt import _tyrant_binary as tyrant

@@ -16,6 +16,7 @@ from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine
+
 from starrocks import INTEGER, VARCHAR
 from starrocks.alembic import render_column_type  # importing it registers the operations, too
 from starrocks.sql.schema import MaterializedView, View

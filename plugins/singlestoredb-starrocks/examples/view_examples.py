@@ -12,6 +12,7 @@ import sys
 from contextlib import ExitStack
 
 from sqlalchemy import Column, MetaData, Table, create_engine, func, inspect, select
+
 from starrocks import BIGINT, DATE, INTEGER, STRING
 from starrocks.reflection import StarRocksInspector
 from starrocks.sql.ddl import AlterView, CreateView, DropView

@@ -13,6 +13,7 @@ import sys
 from contextlib import ExitStack
 
 from sqlalchemy import MetaData, create_engine, inspect, text
+
 from starrocks.reflection import StarRocksInspector
 from starrocks.sql.schema import View
 from starrocks.testing import StarRocksServer

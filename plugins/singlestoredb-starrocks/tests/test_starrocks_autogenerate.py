@@ -12,6 +12,7 @@ from alembic.operations.ops import UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, ForeignKey, Index, MetaData, Table, create_engine, text
 from sqlalchemy.types import NullType
+
 from starrocks import (
     ARRAY,
     BIGINT,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Computed, MetaData, Table, cast, delete, select, text
 from sqlalchemy.exc import ArgumentError, CompileError
 from sqlalchemy.schema import CreateTable, DropTable
+
 from starrocks import BIGINT, BITMAP, DATE, DATETIME, INTEGER, JSON, LARGEINT, STRING, VARCHAR
 from starrocks.dialect import StarRocksDialect
 from starrocks.sql import ddl, files

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import MetaData
+
 from starrocks.sql.schema import MaterializedView, View
 from starrocks.testing import StarRocksServer
 

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+
 from starrocks.testing import StarRocksServer
 
 s2 = pytest.importorskip("singlestoredb")

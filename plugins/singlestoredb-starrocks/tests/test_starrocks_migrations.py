@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, inspect, text
+
 from starrocks.reflection import StarRocksInspector
 from starrocks.testing import StarRocksServer
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, inspect, select
 from sqlalchemy.exc import NoSuchTableError
+
 from starrocks import DATE, INTEGER, STRING
 from starrocks.dialect import StarRocksDialect
 from starrocks.reflection import StarRocksInspector, _default

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import starrocks.alembic  # noqa: F401  # registers the comparison
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, Computed, Engine, MetaData, Table, create_engine, inspect, text
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
+
+import starrocks.alembic  # noqa: F401  # registers the comparison
 from starrocks import datatype as dt
 from starrocks.dialect import StarRocksDialect
 from starrocks.reflection import StarRocksInspector

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine, insert, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
+
 from starrocks import BIGINT, DATETIME, DECIMAL, STRING
 from starrocks.testing import StarRocksServer
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import starrocks
 from sqlalchemy import Connection, bindparam, select, text
 from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
+
+import starrocks
 from starrocks import (
     ARRAY,
     BIGINT,

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any, TextIO, TypeVar
 
 import click
-from bitdotio import ApiError, __version__, bitdotio
 
 from bit._table import format_table
+from bitdotio import ApiError, __version__, bitdotio
 
 F = TypeVar("F", bound=Callable[..., Any])
 
