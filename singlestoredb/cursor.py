@@ -327,10 +327,11 @@ class Cursor(Generic[RowT, TableT]):
                 rows = [tuple(row.values()) for row in rows]
             return from_rows(stream.columns, rows)
         chunk = read_arrow(stream, size)
-        if chunk.num_rows >= 0:
-            self._rownumber += chunk.num_rows
-        elif self._rowcount >= 0:
+        if chunk.num_rows < 0:
+            # The rest of a stream, which arrives while its consumer reads.
             self._rownumber = self._rowcount
+        elif self._rownumber >= 0:
+            self._rownumber += chunk.num_rows
         return chunk
 
     def _format(self) -> Format:
@@ -502,9 +503,10 @@ class Cursor(Generic[RowT, TableT]):
         return self._rowcount
 
     @property
-    def rownumber(self) -> int:
-        """Index of the next row, counted from 0."""
-        return self._rownumber
+    def rownumber(self) -> int | None:
+        """Index of the next row, counted from 0; ``None`` once the rest of a stream was handed on
+        without being counted."""
+        return self._rownumber if self._rownumber >= 0 else None
 
     @property
     def lastrowid(self) -> int | None:

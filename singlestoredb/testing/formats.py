@@ -173,7 +173,7 @@ class FormatConformance:
             self._expect(self.to_rows(cursor.fetchmany(2)), ROWS[1:3])
             self._expect(self.to_rows(cursor.fetchall()), ROWS[3:])
             assert self.to_rows(cursor.fetchall()) == []
-            assert cursor.rownumber == len(ROWS)
+            assert cursor.rownumber in ((len(ROWS),) if buffered else (len(ROWS), None))
 
     def test_an_empty_result_is_an_empty_table(self, conn: Connection, buffered: bool) -> None:
         with conn.cursor(results_type=self.format, buffered=buffered) as cursor:
