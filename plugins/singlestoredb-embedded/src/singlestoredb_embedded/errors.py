@@ -1,0 +1,115 @@
+"""The errors of the engine: server error numbers, and what DuckDB's messages mean in them.
+
+Every error is one of the SDK's PEP 249 classes, with the number and SQLSTATE that a server would
+send.  Numbers and their meaning: the server error reference of MySQL, which SingleStore follows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import duckdb
+from singlestoredb.exceptions import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
+
+# The classes are those that the SDK's mysql driver gives the same numbers.
+_PROGRAMMING = {1007, 1064, 1102, 1103, 1110, 1111, 1112, 1113, 1146, 1149, 1166, 1179}
+_DATA = {1171, 1230, 1263, 1264, 1265, 1366, 1367, 1406, 1441}
+_INTEGRITY = {1048, 1062, 1215, 1216, 1217, 1451, 1452}
+_NOT_SUPPORTED = {1196, 1235, 1286, 1289}
+
+_SQLSTATE = {
+    1007: "HY000", 1008: "HY000", 1046: "3D000", 1048: "23000", 1049: "42000", 1050: "42S01",
+    1051: "42S02", 1052: "23000", 1054: "42S22", 1060: "42S21", 1061: "42000", 1062: "23000",
+    1064: "42000", 1065: "42000", 1066: "42000", 1091: "42000", 1111: "HY000", 1136: "21S01",
+    1146: "42S02", 1193: "HY000", 1205: "HY000", 1213: "40001", 1222: "21000", 1235: "42000",
+    1241: "21000", 1242: "21000", 1264: "22003", 1265: "01000", 1292: "22007", 1305: "42000",
+    1317: "70100", 1364: "HY000", 1366: "HY000", 1406: "22001", 1582: "42000", 1690: "22003",
+}  # fmt: skip
+
+MARK = "s2!"
+"""Starts the messages of errors that translated SQL raises through DuckDB's ``error()``:
+``s2!<number>!<text>``."""
+
+
+def error(errno: int, message: str) -> DatabaseError:
+    """Make the PEP 249 error for a server error number."""
+    cls: type[DatabaseError]
+    if errno in _PROGRAMMING:
+        cls = ProgrammingError
+    elif errno in _DATA:
+        cls = DataError
+    elif errno in _INTEGRITY:
+        cls = IntegrityError
+    elif errno in _NOT_SUPPORTED:
+        cls = NotSupportedError
+    elif errno < 1000:
+        cls = InternalError
+    else:
+        cls = OperationalError
+    return cls(errno, message, _SQLSTATE.get(errno, "HY000"))
+
+
+def unsupported(feature: str) -> DatabaseError:
+    """Make the refusal of a feature that SingleStore has and this engine does not."""
+    return error(1235, f"embedded engine: {feature} is not supported")
+
+
+def syntax_error(sql: str, position: int) -> DatabaseError:
+    """Make error 1064 for the text at ``position`` (in characters) of a statement."""
+    near = sql[position : position + 80]
+    line = sql.count("\n", 0, position) + 1
+    return error(
+        1064,
+        "You have an error in your SQL syntax; check the manual that corresponds to your "
+        f"MySQL server version for the right syntax to use near '{near}' at line {line}",
+    )
+
+
+def _duplicate(match: re.Match[str]) -> str:
+    value = match["value"].rstrip('"')
+    pairs = [part.rpartition(": ")[2] for part in value.split(", ")]
+    return f"Duplicate entry '{'-'.join(pairs)}' for key"
+
+
+_DUCKDB: list[tuple[str, int, Callable[[re.Match[str]], str] | None]] = [
+    (r"NOT NULL constraint failed: (?P<c>\S+)", 1048,
+     lambda m: f"Column '{m['c'].rpartition('.')[2]}' cannot be null"),
+    (r'[Dd]uplicate key "(?P<value>.*?)" violates', 1062, _duplicate),
+    (r"PRIMARY KEY or UNIQUE constraint violat\w+: duplicate key \"(?P<value>.*?)\"", 1062,
+     _duplicate),
+    (r"CHECK constraint failed", 1264, lambda m: "Out of range value for column"),
+    (r"(More than one row|Subquery returns more than 1 row)", 1242,
+     lambda m: "Subquery returns more than 1 row"),
+    (r"INTERRUPT", 1317, lambda m: "Query execution was interrupted"),
+    (r"[Oo]verflow in \w+ of|[Oo]ut of range", 1690,
+     lambda m: "BIGINT or DECIMAL value is out of range in an expression"),
+    (r"Could not convert string|Conversion Error", 1366, None),
+    (r"Conflict|conflict", 1213,
+     lambda m: "Deadlock found when trying to get lock; try restarting transaction"),
+    (r"Could not set lock on file|Cannot open file|IO Error", 1030, None),
+    (r"Not implemented", 1235, None),
+]  # fmt: skip
+
+
+def from_duckdb(exc: duckdb.Error) -> DatabaseError:
+    """Return the server's error for one of DuckDB's."""
+    text = str(exc)
+    at = text.find(MARK)
+    if at >= 0:
+        number, _, message = text[at + len(MARK) :].partition("!")
+        return error(int(number), message.split("\n")[0])
+    first = text.split("\n")[0]
+    for pattern, errno, describe in _DUCKDB:
+        match = re.search(pattern, text if errno == 1317 else first)
+        if match:
+            return error(errno, describe(match) if describe else first)
+    return error(1105, f"embedded engine: {first}")

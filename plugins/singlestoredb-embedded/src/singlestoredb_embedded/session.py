@@ -1,0 +1,381 @@
+"""Sessions: one per connection.  They keep its state and run its statements."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import duckdb
+
+from . import ddl, dml, loaddata, nodes, show, statements, variables
+from .catalog import INFORMATION_SCHEMA, Table
+from .engine import schema_of
+from .errors import error, from_duckdb
+from .grammar import empty_query
+from .information_schema import virtual_table
+from .lex import Token, quote_identifier, split_statements, tokenize
+from .statements import Statement, StatementParser
+from .transactions import Run, Transaction
+from .translate.output import Selected, select
+from .translate.query import QueryTranslator, VirtualTable
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The outcome of a statement without a result set."""
+
+    affected: int = 0
+    last_insert_id: int = 0
+
+
+class Session:
+    """State of one connection and the running of its statements.
+
+    Used by one thread at a time, :meth:`interrupt` excepted.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        database: str,
+        user: str = "root",
+        found_rows: bool = False,
+        local_infile: bool = False,
+        vectors: str = "binary",
+    ) -> None:
+        self.engine = engine
+        self.user = user
+        self.found_rows_flag = found_rows
+        """Whether an UPDATE counts the rows that matched rather than those that changed."""
+        self.local_infile = local_infile
+        self.vectors = vectors
+        self.connection_id = next(engine.ids)
+        self.connection = engine.root.cursor()
+        self.transaction = Transaction(self.connection, engine.locks)
+        self.autocommit = True
+        self.database = ""
+        self.variables: dict[str, Any] = {}
+        self.user_variables: dict[str, Any] = {}
+        self.temporary: dict[tuple[str, str], Table] = {}
+        self.warnings: list[tuple[str, int, str]] = []
+        self.last_insert_id = 0
+        self.row_count = -1
+        self.found_rows = 0
+        self.statement = ""
+        """Text of the statement that runs, for SHOW PROCESSLIST."""
+        self.infile: Any = None
+        """Source for ``LOAD DATA LOCAL INFILE ':stream:'``."""
+        self._started: datetime.datetime | None = None
+        self._cancelled = threading.Event()
+        self._running = False
+        engine.sessions[self.connection_id] = self
+        self.use(database)
+
+    # -- what translations ask (translate.query.Environment) --------------------------------
+
+    @property
+    def now(self) -> datetime.datetime:
+        if self._started is None:
+            utc = datetime.datetime.now(datetime.timezone.utc)
+            self._started = utc.replace(tzinfo=None)
+        return self._started
+
+    def variable(self, name: str) -> Any:
+        if name == "autocommit":
+            return int(self.autocommit)
+        if name == "last_insert_id" or name == "identity":
+            return self.last_insert_id
+        if name == "warning_count":
+            return len(self.warnings)
+        variables.known(name)
+        return self.variables.get(name, self.engine.globals[name])
+
+    def user_variable(self, name: str) -> Any:
+        return self.user_variables.get(name)
+
+    def table(self, database: str | None, name: str) -> Table:
+        where = database or self.database
+        if not where:
+            raise error(1046, "No database selected")
+        found = self.temporary.get((where, name)) or self.engine.catalog.find(where, name)
+        if found is None:
+            raise error(1146, f"Table '{where}.{name}' doesn't exist")
+        return found
+
+    def physical(self, table: Table) -> str:
+        if table.temporary:
+            return "temp.main." + quote_identifier(f"{table.database}.{table.name}")
+        return f"{schema_of(table.database)}.{quote_identifier(table.name)}"
+
+    def parse_query(self, sql: str) -> nodes.Query:
+        parser = self.parser(sql)
+        query = parser.query()
+        parser.finish()
+        return query
+
+    def virtual_table(self, name: str) -> VirtualTable | None:
+        return virtual_table(self, name)
+
+    def sleep(self, seconds: float) -> None:
+        if self._cancelled.wait(max(0.0, seconds)):
+            raise error(1317, "Query execution was interrupted")
+
+    # -- parsing ---------------------------------------------------------------------------
+
+    @property
+    def backslash(self) -> bool:
+        """Whether a backslash escapes in string literals."""
+        return "NO_BACKSLASH_ESCAPES" not in str(self.variable("sql_mode")).upper()
+
+    def parser(self, sql: str, tokens: list[Token] | None = None) -> StatementParser:
+        """Return a parser over ``sql``, or over some tokens of it."""
+        backslash = self.backslash
+        found = tokenize(sql, backslash=backslash) if tokens is None else tokens
+        return StatementParser(sql, found, backslash=backslash)
+
+    def split(self, sql: str, *, multiple: bool) -> list[StatementParser]:
+        """Split a text into its statements; raises 1064 for a second one unless ``multiple``."""
+        groups = split_statements(sql, tokenize(sql, backslash=self.backslash))
+        if not groups:
+            raise empty_query()
+        if len(groups) > 1 and not multiple:
+            raise self.parser(sql, groups[1]).fail()
+        return [self.parser(sql, group) for group in groups]
+
+    def expression(self, sql: str) -> nodes.Expr:
+        """Parse an expression, of a DEFAULT for example."""
+        parser = self.parser(sql)
+        result = parser.expression()
+        parser.finish()
+        return result
+
+    def translator(self) -> QueryTranslator:
+        """Return a translator for one statement."""
+        return QueryTranslator(self)
+
+    # -- statements ------------------------------------------------------------------------
+
+    def run(self, parser: StatementParser) -> Changed | Selected:
+        """Run one statement; a query is translated and left to be opened."""
+        self._started = None
+        self._cancelled.clear()
+        self.statement = parser.text(0, len(parser.tokens) - 1)
+        statement = parser.statement()
+        if not isinstance(statement, statements.Show) or statement.what not in (
+            "WARNINGS", "ERRORS",
+        ):  # fmt: skip
+            self.warnings = []
+        outcome = self._dispatch(statement)
+        self.row_count = outcome.affected if isinstance(outcome, Changed) else -1
+        if isinstance(outcome, Changed) and outcome.last_insert_id:
+            self.last_insert_id = outcome.last_insert_id
+        return outcome
+
+    def _dispatch(self, statement: Statement) -> Changed | Selected:
+        if isinstance(statement, (nodes.Select, nodes.SetOperation, nodes.Values)):
+            return self.select(statement)
+        if isinstance(statement, nodes.Insert):
+            return dml.insert(self, statement)
+        if isinstance(statement, nodes.Update):
+            return dml.update(self, statement)
+        if isinstance(statement, nodes.Delete):
+            return dml.delete(self, statement)
+        if isinstance(statement, statements.SetVariables):
+            return self._set(statement)
+        if isinstance(statement, statements.Transaction):
+            return self._transaction(statement)
+        if isinstance(statement, statements.Use):
+            self.use(statement.name)
+            return Changed()
+        if isinstance(statement, statements.Show):
+            return show.show(self, statement)
+        if isinstance(statement, statements.LoadData):
+            return loaddata.load(self, statement)
+        if isinstance(statement, statements.Kill):
+            return self._kill(statement)
+        if isinstance(statement, statements.Inert):
+            if statement.what:
+                self.warn_inert(statement.what)
+            return Changed()
+        return ddl.run(self, statement)
+
+    def select(self, query: nodes.Query) -> Selected:
+        """Translate a query."""
+        if not self.autocommit:
+            self.transaction.begin()
+        compiled = self.translator().query(query)
+        if isinstance(query, nodes.Select) and query.calc_found_rows:
+            unlimited = replace(query, limit=None, offset=None, order=[])
+            total = self.translator().query(unlimited)
+            rows = self.read(f"SELECT count(*) FROM ({total.sql}) AS t")
+            self.found_rows = int(rows[0][0])
+        return select(compiled, self.vectors)
+
+    def warn(self, level: str, number: int, message: str) -> None:
+        """Add a row to SHOW WARNINGS."""
+        self.warnings.append((level, number, message))
+
+    def warn_inert(self, what: str) -> None:
+        """Say that something was accepted and has no effect."""
+        self.warn("Note", 1235, f"embedded engine: {what} has no effect")
+
+    def use(self, name: str) -> None:
+        """Make ``name`` the default database; raises 1049 if there is none."""
+        if not self.engine.catalog.has_database(name):
+            raise error(1049, f"Unknown database '{name}'")
+        self.database = name if name.lower() != INFORMATION_SCHEMA else INFORMATION_SCHEMA
+
+    def _set(self, statement: statements.SetVariables) -> Changed:
+        for scope, name, node in statement.items:
+            if scope == "user":
+                self.user_variables[name] = self.evaluate(node)
+                continue
+            default = isinstance(node, nodes.Default) or (
+                isinstance(node, nodes.Literal) and node.text.upper() == "DEFAULT"
+            )
+            value = "DEFAULT" if default else self.evaluate(node)
+            if name == "autocommit":
+                self.set_autocommit(bool(variables.normalise(name, value)))
+                continue
+            variables.known(name)
+            if name in variables.READ_ONLY:
+                raise error(1238, f"Variable '{name}' is a read only variable")
+            if name in variables.INERT:
+                self.warn_inert(f"the variable {name}")
+            target = self.engine.globals if scope == "global" else self.variables
+            target[name] = variables.normalise(name, value)
+            if name == "vector_type_project_format" and self.vectors != "text":
+                self.vectors = str(value).lower()
+        return Changed()
+
+    def evaluate(self, node: nodes.Expr) -> Any:
+        """Return the value of an expression without tables."""
+        if isinstance(node, nodes.Literal) and node.kind in ("string", "integer"):
+            return int(node.text) if node.kind == "integer" else node.text
+        query = nodes.Select([nodes.SelectItem(node, None, "")])
+        selected = select(self.translator().query(query), self.vectors)
+        value = self.read(selected.sql)[0][0]
+        if selected.types[0].family == "time":
+            return datetime.timedelta(microseconds=value) if value is not None else None
+        return value
+
+    def _transaction(self, statement: statements.Transaction) -> Changed:
+        if statement.action == "begin":
+            self.begin()
+        elif statement.action == "commit":
+            self.transaction.commit()
+        else:
+            self.transaction.rollback()
+        return Changed()
+
+    def begin(self) -> None:
+        """Start a transaction, ending an open one."""
+        self.transaction.commit()
+        self.transaction.begin()
+
+    def set_autocommit(self, enabled: bool) -> None:
+        """Switch autocommit; switching it on commits."""
+        if enabled and not self.autocommit:
+            self.transaction.commit()
+        self.autocommit = enabled
+
+    def _kill(self, statement: statements.Kill) -> Changed:
+        other = self.engine.sessions.get(statement.connection_id)
+        if other is None:
+            raise error(1094, f"Unknown thread id: {statement.connection_id}")
+        other.interrupt()
+        return Changed()
+
+    # -- running DuckDB SQL ----------------------------------------------------------------
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        self._running = True
+        try:
+            return work()
+        finally:
+            self._running = False
+
+    def read(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run a query of this package's own and return its rows."""
+        return self.transaction.read(
+            lambda: self._guarded(lambda: self.connection.execute(sql).fetchall())
+        )
+
+    def change(
+        self, tables: list[Table], work: Callable[[Run], T], *, no_replay: str | None = None
+    ) -> T:
+        """Change ``tables`` by ``work``, atomically; see :meth:`Transaction.change`."""
+        if not self.autocommit:
+            self.transaction.begin()
+        names = [(t.database, t.name) for t in tables if not t.temporary]
+        timeout = float(self.variable("lock_wait_timeout"))
+        return self._guarded(
+            lambda: self.transaction.change(names, work, timeout=timeout, no_replay=no_replay)
+        )
+
+    def open(self, selected: Selected, *, own_cursor: bool) -> tuple[object, Callable[[], None]]:
+        """Start a query; return its Arrow stream capsule and what frees its cursor.
+
+        With ``own_cursor`` the result outlives the next statement of the session, unless its rows
+        must see the session's own changes or temporary tables.
+        """
+        shared = not own_cursor or self.transaction.active or bool(self.temporary)
+        cursor = self.connection if shared else self.engine.root.cursor()
+
+        def start() -> object:
+            return cursor.sql(selected.sql).__arrow_c_stream__()
+
+        try:
+            if shared:
+                capsule = self.transaction.read(lambda: self._guarded(start))
+            else:
+                capsule = self._guarded(start)
+        except duckdb.Error as exc:
+            cursor.close()
+            raise from_duckdb(exc) from exc
+        return capsule, (lambda: None) if shared else cursor.close
+
+    def receive(self, load: Callable[[], int]) -> int:
+        """Receive a whole result; return its number of rows."""
+        total = self.transaction.read(lambda: self._guarded(load))
+        self.found_rows = total
+        return total
+
+    def stream_error(self, exc: BaseException) -> Exception:
+        """Return the server's error for one that DuckDB's stream reported."""
+        return from_duckdb(duckdb.Error(str(exc)))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a statement runs now."""
+        return self._running
+
+    def interrupt(self) -> None:
+        """Stop the statement that runs, from any thread."""
+        self._cancelled.set()
+        if self._running:
+            self.connection.interrupt()
+
+    # -- the end ---------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Roll back and free everything."""
+        self.abandon()
+        self.engine.release()
+
+    def abandon(self) -> None:
+        """Roll back and close the session's DuckDB connection."""
+        try:
+            self.transaction.rollback()
+        finally:
+            self.engine.sessions.pop(self.connection_id, None)
+            self.connection.close()

@@ -1,0 +1,200 @@
+"""Transactions: statement atomicity and read-committed writes on top of DuckDB.
+
+DuckDB aborts the whole transaction when one statement fails, and afterwards answers COMMIT with a
+rollback.  A server undoes the failed statement only.  So the SQL of every successful change is
+kept while the transaction lasts; after an error the transaction is rolled back and those changes
+are made again, which gives the same rows because their tables are locked since.  Where that is
+impossible the transaction is lost, and COMMIT says so instead of answering OK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import duckdb
+
+from .errors import error, from_duckdb
+
+if TYPE_CHECKING:
+    from .locks import LockManager
+
+T = TypeVar("T")
+Run = Callable[[str], list[tuple[Any, ...]]]
+"""Runs one DuckDB statement and returns its rows."""
+
+REPLAY_LIMIT = 64 * 1024 * 1024
+"""Characters of SQL kept for replay; beyond it an error loses the transaction."""
+
+_ATTEMPTS = 5
+"""Times that a change is tried against a fresh snapshot when another writer was faster."""
+
+
+def is_conflict(exc: duckdb.Error) -> bool:
+    """Whether another transaction's change got in the way."""
+    return "onflict" in str(exc).split("\n")[0]
+
+
+class Transaction:
+    """The transaction of one session, open or not."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, locks: LockManager) -> None:
+        self.connection = connection
+        self.active = False
+        self.lost: str | None = None
+        """Why the transaction cannot be committed any more."""
+        self._locks = locks
+        self._log: list[str] = []
+        self._log_size = 0
+        self._no_replay: str | None = None
+
+    def begin(self) -> None:
+        """Start, unless it is started."""
+        if not self.active:
+            self.connection.execute("BEGIN")
+            self.active = True
+
+    def commit(self) -> None:
+        """Make the changes permanent; raises 1180 when they were lost."""
+        if not self.active:
+            return
+        lost = self.lost
+        try:
+            self.connection.execute("ROLLBACK" if lost else "COMMIT")
+        except duckdb.Error as exc:
+            raise from_duckdb(exc) from exc
+        finally:
+            self._end()
+        if lost:
+            raise error(
+                1180, f"embedded engine: nothing was committed, the transaction was lost: {lost}"
+            )
+
+    def rollback(self) -> None:
+        """Undo the changes."""
+        if not self.active:
+            return
+        try:
+            self.connection.execute("ROLLBACK")
+        except duckdb.Error as exc:
+            if "no transaction is active" not in str(exc):
+                raise from_duckdb(exc) from exc
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self.active, self.lost, self._no_replay = False, None, None
+        self._log, self._log_size = [], 0
+        self._locks.release(self)
+
+    def _check(self) -> None:
+        if self.lost:
+            raise error(
+                1213, f"embedded engine: the transaction was lost ({self.lost}); ROLLBACK first"
+            )
+
+    def read(self, work: Callable[[], T]) -> T:
+        """Run a query's ``work``; an error of DuckDB leaves an open transaction as it was."""
+        self._check()
+        try:
+            return work()
+        except (duckdb.Error, RuntimeError) as exc:
+            if self.active:
+                self._restore(exc)
+            if isinstance(exc, duckdb.Error):
+                raise from_duckdb(exc) from exc
+            raise from_duckdb(duckdb.Error(str(exc))) from exc
+
+    def change(
+        self,
+        tables: list[tuple[str, str]],
+        work: Callable[[Run], T],
+        *,
+        timeout: float,
+        no_replay: str | None = None,
+    ) -> T:
+        """Run a change's ``work`` atomically, with its ``tables`` locked.
+
+        ``no_replay`` says why it cannot be repeated, if it cannot.
+        """
+        self._check()
+        fresh = self.active and not self._log
+        self._locks.acquire(self, tables, timeout)
+        if fresh:
+            # Nothing written yet: look at what others committed while this one waited.
+            self.connection.execute("ROLLBACK")
+            self.connection.execute("BEGIN")
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._attempt(work, no_replay)
+            except duckdb.Error as exc:
+                if not is_conflict(exc) or attempt == _ATTEMPTS - 1 or self.lost:
+                    raise from_duckdb(exc) from exc
+            finally:
+                if not self.active:
+                    self._locks.release(self)
+            self._locks.acquire(self, tables, timeout)
+        raise AssertionError("unreachable")
+
+    def _attempt(self, work: Callable[[Run], T], no_replay: str | None) -> T:
+        single = not self.active
+        done: list[str] = []
+
+        def run(sql: str) -> list[tuple[Any, ...]]:
+            rows = self.connection.execute(sql).fetchall()
+            done.append(sql)
+            return rows
+
+        if single:
+            self.connection.execute("BEGIN")
+        try:
+            result = work(run)
+            if single:
+                self.connection.execute("COMMIT")
+        except BaseException as exc:
+            if single:
+                self._abandon()
+            else:
+                self._restore(exc)
+            raise
+        if not single:
+            self._remember(done, no_replay)
+        return result
+
+    def _abandon(self) -> None:
+        try:
+            self.connection.execute("ROLLBACK")
+        except duckdb.TransactionException:
+            return  # a failed COMMIT has ended it
+
+    def _remember(self, done: list[str], no_replay: str | None) -> None:
+        self._log_size += sum(map(len, done))
+        if no_replay:
+            self._no_replay = no_replay
+        elif self._log_size > REPLAY_LIMIT:
+            self._no_replay = "it was too large to repeat"
+            self._log = ["SELECT 1"]
+        if self._no_replay is None:
+            self._log += done
+        elif not self._log:
+            self._log = ["SELECT 1"]
+
+    def _restore(self, exc: BaseException) -> None:
+        """Bring the transaction back to where it was before the failed statement."""
+        try:
+            self.connection.execute("ROLLBACK")
+        except duckdb.TransactionException:
+            pass  # DuckDB has rolled back already
+        self.connection.execute("BEGIN")
+        if self._no_replay:
+            self.lost = f"a statement failed ({_first_line(exc)}) and {self._no_replay}"
+            return
+        try:
+            for sql in self._log:
+                self.connection.execute(sql).fetchall()
+        except duckdb.Error as replay_error:
+            self.lost = f"its changes could not be repeated: {_first_line(replay_error)}"
+
+
+def _first_line(exc: BaseException) -> str:
+    return str(exc).split("\n")[0][:200]
