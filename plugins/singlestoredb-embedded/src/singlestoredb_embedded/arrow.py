@@ -77,15 +77,12 @@ def _call_release(release: int | None, address: int) -> None:
 class Field:
     """What a column is exported as."""
 
-    __slots__ = ("element", "format", "name", "nullable", "width")
+    __slots__ = ("element", "format", "name", "width")
 
-    def __init__(
-        self, name: str, format: str, *, nullable: bool = True, width: int = 0, element: str = ""
-    ) -> None:
+    def __init__(self, name: str, format: str, *, width: int = 0, element: str = "") -> None:
         self.name = name
         self.format = format
         """Arrow format string: ``l``, ``u``, ``tDu``, ``d:10,2``, ``+w:3`` …"""
-        self.nullable = nullable
         self.width = width
         """Elements of a fixed-size list."""
         self.element = element
@@ -93,28 +90,21 @@ class Field:
 
 
 class Batch:
-    """One record batch: its own ``ArrowArray``, released with it unless it was exported."""
+    """One record batch: its own ``ArrowArray``, released with it unless it was moved out."""
 
-    __slots__ = ("array", "start")
+    __slots__ = ("array", "length", "start")
 
     def __init__(self, array: _Array) -> None:
         self.array = array
+        self.length = int(array.length)
+        """Rows."""
         self.start = 0
         """Rows already given out."""
 
-    @property
-    def rows(self) -> int:
-        """Rows still to give out."""
-        return int(self.array.length) - self.start
-
-    def release(self) -> None:
-        """Free the memory."""
+    def __del__(self) -> None:
         if self.array.release:
             _call_release(self.array.release, ctypes.addressof(self.array))
             self.array.release = None
-
-    def __del__(self) -> None:
-        self.release()
 
 
 class BatchReader:
@@ -204,10 +194,10 @@ def _fill_schema(out: _Schema, fields: list[Field]) -> None:
     for child, field in zip(children, fields, strict=True):
         child.format = field.format.encode()
         child.name = field.name.encode()
-        child.flags = 2 if field.nullable else 0
+        child.flags = 2  # nullable, as the SDK's mapping has every column
         if field.element:
             element = _Schema()
-            element.format, element.name, element.flags = field.element.encode(), b"item", 2
+            element.format, element.name = field.element.encode(), b"item"
             element.release = ctypes.cast(_release_schema, _P).value
             element.private_data = _keep(element)
             inner = (ctypes.POINTER(_Schema) * 1)(ctypes.pointer(element))
@@ -216,7 +206,8 @@ def _fill_schema(out: _Schema, fields: list[Field]) -> None:
         else:
             child.private_data = _keep(child)
         child.release = ctypes.cast(_release_schema, _P).value
-    out.format, out.name, out.flags = b"+s", b"", 0
+    ctypes.memset(ctypes.addressof(out), 0, ctypes.sizeof(_Schema))  # the consumer's memory
+    out.format, out.name = b"+s", b""
     out.n_children, out.children = len(fields), pointers
     out.release = ctypes.cast(_release_schema, _P).value
     out.private_data = _keep((children, pointers))
@@ -276,7 +267,11 @@ class Batches:
     ``pull`` returns the next array, which the consumer then owns, or ``None`` at the end.
     """
 
-    def __init__(self, fields: list[Field], pull: Callable[[], _Array | None]) -> None:
+    def __init__(
+        self, fields: list[Field], pull: Callable[[], _Array | None], num_rows: int
+    ) -> None:
+        self.num_rows = num_rows
+        """Rows in all batches; -1 while unknown."""
         self._fields = fields
         self._pull: Callable[[], _Array | None] | None = pull
 
@@ -348,49 +343,59 @@ for _callback in (_release_schema, _release_array, _release_stream, _destroy_cap
 
 
 class BatchQueue:
-    """Batches of one result, read as Arrow or as columns of Python values, each once."""
+    """Batches of one result, read as Arrow or as columns of Python values.
 
-    def __init__(self, fields: list[Field], reader: BatchReader) -> None:
+    With ``keep`` they stay in memory, and :meth:`seek` can go back; otherwise a batch is gone once
+    its last row was read.
+    """
+
+    def __init__(self, fields: list[Field], reader: BatchReader, *, keep: bool) -> None:
         self.fields = fields
         self._reader: BatchReader | None = reader
+        self._keep = keep
         self._batches: list[Batch] = []
+        self._index = 0
+        """Number of the batch with the next row."""
 
     def load(self) -> int:
         """Receive everything; return the number of rows."""
-        total = 0
-        while self._reader is not None:
-            batch = self._reader.read()
-            if batch is None:
-                self._reader = None
-            else:
-                total += batch.rows
-                self._batches.append(batch)
-        self._batches.reverse()  # the next batch is the last item
-        return total
+        while self._receive():
+            pass
+        return sum(batch.length for batch in self._batches)
 
-    def _current(self) -> Batch | None:
-        if self._batches:
-            return self._batches[-1]
-        if self._reader is not None:
-            batch = self._reader.read()
-            if batch is not None:
-                self._batches.append(batch)
-                return batch
+    def _receive(self) -> bool:
+        batch = None if self._reader is None else self._reader.read()
+        if batch is None:
             self._reader = None
-        return None
+            return False
+        self._fix(batch.array)
+        self._batches.append(batch)
+        return True
+
+    def seek(self, row: int) -> None:
+        """Go to row ``row``, counted from 0, of a result that is kept."""
+        self._index = 0
+        for batch in self._batches:
+            batch.start = min(row, batch.length)
+            row -= batch.start
+            if batch.start == batch.length:
+                self._index += 1
 
     def take(self, size: int | None) -> Iterator[tuple[Batch, int, int]]:
         """Yield (batch, start, rows) for the next ``size`` rows, ``None`` for all."""
         left = size
         while left is None or left > 0:
-            batch = self._current()
-            if batch is None:
+            if self._index == len(self._batches) and not self._receive():
                 return
+            batch = self._batches[self._index]
             start = batch.start
-            count = batch.rows if left is None else min(left, batch.rows)
+            count = batch.length - start if left is None else min(left, batch.length - start)
             batch.start += count
-            if batch.rows == 0:
-                self._batches.pop()
+            if batch.start == batch.length:
+                if self._keep:
+                    self._index += 1
+                else:
+                    self._batches.pop()
             if left is not None:
                 left -= count
             yield batch, start, count
@@ -398,23 +403,24 @@ class BatchQueue:
     def arrow(self, size: int | None) -> Batches:
         """Return the next rows as a stream of batches, without copying them."""
         pieces = self.take(size)
-        if size is not None:
-            pieces = iter(list(pieces))  # reads that follow continue after these rows
+        rows = -1
+        if size is not None or self._reader is None:
+            taken = list(pieces)  # reads that follow continue after these rows
+            rows = sum(count for _, _, count in taken)
+            pieces = iter(taken)
 
         def pull() -> _Array | None:
             piece = next(pieces, None)
             if piece is None:
                 return None
             batch, start, count = piece
-            if start == 0 and count == batch.array.length:
-                self._fix(batch.array)
+            if start == 0 and count == batch.length and not self._keep:
                 array = _Array()
                 _move(batch.array, ctypes.addressof(array))
                 return array
-            self._fix(batch.array)
             return _slice(batch, start, count)
 
-        return Batches(self.fields, pull)
+        return Batches(self.fields, pull, rows)
 
     def _fix(self, array: _Array) -> None:
         """Make columns of the type null what Arrow wants: no buffers."""
@@ -423,21 +429,19 @@ class BatchQueue:
                 child = array.children[i].contents
                 child.n_buffers, child.null_count = 0, child.length
 
-    def columns(self, size: int | None) -> Iterator[tuple[int, list[list[Any]]]]:
-        """Yield (rows, columns of Python values) for the next ``size`` rows, batch by batch."""
+    def columns(self, size: int | None) -> Iterator[list[list[Any]]]:
+        """Yield columns of Python values for the next ``size`` rows, batch by batch."""
         for batch, start, count in self.take(size):
             children = batch.array.children
-            yield (
-                count,
-                [
-                    values(children[i].contents, field, start, count)
-                    for i, field in enumerate(self.fields)
-                ],
-            )
+            yield [
+                values(children[i].contents, field, start, count)
+                for i, field in enumerate(self.fields)
+            ]
 
     def close(self) -> None:
         """Free what was not read."""
         self._batches.clear()
+        self._index = 0
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -493,8 +497,8 @@ def _strings(array: _Array, begin: int, count: int, *, text: bool) -> list[Any]:
     ends = [o - first for o in offsets]
     if text and data.isascii():
         whole = data.decode("ascii")
-        return [whole[a:b] for a, b in zip(ends, ends[1:], strict=False)]
-    pieces = [data[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+        return [whole[a:b] for a, b in itertools.pairwise(ends)]
+    pieces = [data[a:b] for a, b in itertools.pairwise(ends)]
     return [p.decode("utf-8") for p in pieces] if text else pieces
 
 

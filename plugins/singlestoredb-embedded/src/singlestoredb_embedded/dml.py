@@ -468,7 +468,7 @@ def update(session: Session, node: nodes.Update) -> Changed:
     translator = session.translator()
     scope = Scope(clause="field list")
     source = translator.source(node.source, scope)
-    table, alias, relation = _target_of(session, node, scope)
+    table, alias, _relation = _target_of(session, node, scope)
     assignments = _assignments(session, translator, table, node.sets, scope)
     touched = {column.name for _, _, column in assignments}
     changed = " OR ".join(f"{alias}.{name} IS DISTINCT FROM {sql}" for name, sql, _ in assignments)

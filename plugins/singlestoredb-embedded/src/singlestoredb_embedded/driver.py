@@ -37,6 +37,7 @@ _CAPABILITIES = (
     | DriverCapability.STREAMING
     | DriverCapability.LOCAL_INFILE
     | DriverCapability.CANCEL
+    | DriverCapability.TYPED_RESULTS
     | DriverCapability.VECTORS
 )
 
@@ -162,7 +163,7 @@ class EmbeddedConnection:
     ) -> Rows:
         streamed = not request.buffered
         capsule, free = session.open(selected, own_cursor=streamed)
-        queue = BatchQueue(list(selected.fields), BatchReader(capsule))
+        queue = BatchQueue(list(selected.fields), BatchReader(capsule), keep=not streamed)
         affected = -1
         if not streamed:
             affected = session.receive(queue.load)

@@ -13,6 +13,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+
 from singlestoredb.exceptions import OperationalError
 
 from . import macros

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 import duckdb
+
 from singlestoredb.exceptions import (
     DatabaseError,
     DataError,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+
 from singlestoredb.exceptions import OperationalError
 
 from . import nodes

@@ -45,7 +45,7 @@ class Outcome:
 
     def read_arrow(self, size: int | None) -> Batches:
         """There are none: an empty stream without columns."""
-        return Batches([], lambda: None)
+        return Batches([], lambda: None, 0)
 
     def next_result(self) -> ResultStream | None:
         """Run the next statement of the text."""
@@ -86,7 +86,7 @@ class Rows:
         """Return the next rows, at most ``size``, as tuples of Python values."""
         rows: list[tuple[Any, ...]] = []
         try:
-            for _, columns in self._queue.columns(size):
+            for columns in self._queue.columns(size):
                 converted = [
                     column if convert is None else convert(column)
                     for column, convert in zip(columns, self._converters, strict=True)
@@ -102,6 +102,10 @@ class Rows:
             return self._queue.arrow(size)
         except RuntimeError as exc:
             raise self._on_error(exc) from exc
+
+    def seek(self, row: int) -> None:
+        """Make the next read start at row ``row`` of a buffered result, counted from 0."""
+        self._queue.seek(row)
 
     def next_result(self) -> ResultStream | None:
         """Drop what is left and run the next statement of the text."""

@@ -6,12 +6,13 @@ translator fills it with the OVER clause or with nothing.
 
 from __future__ import annotations
 
-from .. import nodes
-from ..errors import unsupported
-from ..lex import quote_string
-from ..translate import convert
-from ..translate.typed import Typed
-from ..types import BIGINT, DOUBLE, JSON, LONGTEXT, UBIGINT, SqlType, decimal
+from singlestoredb_embedded import nodes
+from singlestoredb_embedded.errors import unsupported
+from singlestoredb_embedded.lex import quote_string
+from singlestoredb_embedded.translate import convert
+from singlestoredb_embedded.translate.typed import Typed
+from singlestoredb_embedded.types import BIGINT, DOUBLE, JSON, LONGTEXT, UBIGINT, SqlType, decimal
+
 from .numeric import _exact_division, unsigned
 from .registry import Context, builder
 

@@ -9,12 +9,23 @@ import datetime
 import re
 from dataclasses import dataclass
 
-from .. import nodes
-from ..errors import error, unsupported
-from ..lex import quote_string
-from ..translate import convert
-from ..translate.typed import Typed
-from ..types import BIGINT, DATE, DATETIME, DATETIME6, LONGTEXT, TIME, TIME6, SqlType, decimal
+from singlestoredb_embedded import nodes
+from singlestoredb_embedded.errors import error, unsupported
+from singlestoredb_embedded.lex import quote_string
+from singlestoredb_embedded.translate import convert
+from singlestoredb_embedded.translate.typed import Typed
+from singlestoredb_embedded.types import (
+    BIGINT,
+    DATE,
+    DATETIME,
+    DATETIME6,
+    LONGTEXT,
+    TIME,
+    TIME6,
+    SqlType,
+    decimal,
+)
+
 from .registry import Context, builder, constant, plain
 
 plain("DATE TO_DATE", "D", "{0}", DATE, exact=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .. import nodes
-from ..lex import quote_string
-from ..translate import convert
-from ..translate.typed import Typed
-from ..types import BIGINT, BOOL, INT, UBIGINT, VARCHAR, SqlType, common
+from singlestoredb_embedded import nodes
+from singlestoredb_embedded.lex import quote_string
+from singlestoredb_embedded.translate import convert
+from singlestoredb_embedded.translate.typed import Typed
+from singlestoredb_embedded.types import BIGINT, BOOL, INT, UBIGINT, VARCHAR, SqlType, common
+
 from .registry import Context, builder, constant, plain
 
 plain("ISNULL", "x", "({0} IS NULL)", BOOL)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from .. import nodes
-from ..errors import unsupported
-from ..lex import quote_string
-from ..translate import convert
-from ..translate.typed import Typed
-from ..types import BIGINT, DOUBLE, LONGTEXT, UBIGINT, SqlType, common, decimal
+from singlestoredb_embedded import nodes
+from singlestoredb_embedded.errors import unsupported
+from singlestoredb_embedded.lex import quote_string
+from singlestoredb_embedded.translate import convert
+from singlestoredb_embedded.translate.typed import Typed
+from singlestoredb_embedded.types import BIGINT, DOUBLE, LONGTEXT, UBIGINT, SqlType, common, decimal
+
 from .registry import Context, builder, constant, plain
 
 plain("SIN", "d", "sin({0})", DOUBLE, exact=True)

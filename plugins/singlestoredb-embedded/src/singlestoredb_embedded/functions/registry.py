@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .. import nodes
-from ..errors import error
-from ..translate import convert
-from ..translate.typed import Typed
-from ..types import LONGTEXT, SqlType, text
+from singlestoredb_embedded import nodes
+from singlestoredb_embedded.errors import error
+from singlestoredb_embedded.translate import convert
+from singlestoredb_embedded.translate.typed import Typed
+from singlestoredb_embedded.types import LONGTEXT, SqlType, text
 
 if TYPE_CHECKING:
     import datetime
@@ -161,7 +161,7 @@ def total_length(values: Sequence[Typed]) -> SqlType:
 
 def constant(value: Typed, what: str) -> str:
     """Return the text of an argument that has to be a constant."""
-    from ..errors import unsupported
+    from singlestoredb_embedded.errors import unsupported
 
     if value.literal is None or value.literal.kind == "null":
         raise unsupported(f"{what} that is not a constant")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .. import nodes
-from ..lex import quote_string
-from ..translate import convert
-from ..translate.typed import Typed
-from ..types import BIGINT, INT, LONGBLOB, LONGTEXT, SqlType
+from singlestoredb_embedded import nodes
+from singlestoredb_embedded.lex import quote_string
+from singlestoredb_embedded.translate import convert
+from singlestoredb_embedded.translate.typed import Typed
+from singlestoredb_embedded.types import BIGINT, INT, LONGBLOB, LONGTEXT, SqlType
+
 from .registry import Context, builder, plain, same, total_length
 
 _FOLD = "lower(strip_accents({}))"
@@ -238,7 +239,8 @@ def _ord(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
 
 @builder("SHA2", 2)
 def _sha2(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
-    from ..errors import unsupported
+    from singlestoredb_embedded.errors import unsupported
+
     from .registry import constant
 
     bits = constant(args[1], "the length in SHA2()")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import struct
 
-from .. import nodes
-from ..errors import error, unsupported
-from ..translate import convert
-from ..translate.typed import Typed
-from ..types import BIGINT, DOUBLE, LONGBLOB, SqlType
+from singlestoredb_embedded import nodes
+from singlestoredb_embedded.errors import error, unsupported
+from singlestoredb_embedded.translate import convert
+from singlestoredb_embedded.translate.typed import Typed
+from singlestoredb_embedded.types import BIGINT, DOUBLE, LONGBLOB, SqlType
+
 from .registry import Context, builder, constant
 
 _FLOATS = ("F32", "F64", "F16")
@@ -157,6 +158,6 @@ def _pack(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
 
 @builder("JSON_ARRAY_UNPACK", 1)
 def _unpack_json(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
-    from ..types import JSON
+    from singlestoredb_embedded.types import JSON
 
     return Typed(convert.to_text(_vector(args[0])), JSON)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..catalog import ColumnDef
-from ..errors import error, unsupported
-from ..lex import quote_string
-from ..nodes import Literal
-from ..types import BIGINT, BOOL, DOUBLE, LONGTEXT, SqlType, decimal
+from singlestoredb_embedded.catalog import ColumnDef
+from singlestoredb_embedded.errors import error, unsupported
+from singlestoredb_embedded.lex import quote_string
+from singlestoredb_embedded.nodes import Literal
+from singlestoredb_embedded.types import BIGINT, BOOL, DOUBLE, LONGTEXT, SqlType, decimal
+
 from .typed import Typed
 
 _DATETIME_TEXT = {0: "'%Y-%m-%d %H:%M:%S'", 6: "'%Y-%m-%d %H:%M:%S.%f'"}

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from .. import nodes
-from ..errors import error, unsupported
-from ..functions import FUNCTIONS, dates, jsons, numeric, strings, vectors
-from ..lex import quote_string
-from ..types import (
+from singlestoredb_embedded import nodes
+from singlestoredb_embedded.errors import error, unsupported
+from singlestoredb_embedded.functions import FUNCTIONS, dates, jsons, numeric, strings, vectors
+from singlestoredb_embedded.lex import quote_string
+from singlestoredb_embedded.types import (
     BIGINT,
     BOOL,
     DATE,
@@ -27,6 +27,7 @@ from ..types import (
     declared,
     text,
 )
+
 from . import convert
 from .scope import Compiled, Scope
 from .typed import Typed

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from singlestoredb_embedded.arrow import Field
+from singlestoredb_embedded.types import BIGINT, SqlType
 from singlestoredb_hookspecs import Column
 
-from ..arrow import Field
-from ..types import BIGINT, SqlType
 from . import convert
 from .scope import Compiled
 from .typed import Typed
@@ -57,25 +57,24 @@ def select(compiled: Compiled, vectors: str) -> Selected:
 
 
 def _render(value: Typed, name: str, kind: SqlType, vectors: str) -> tuple[str, Field]:
-    nullable = value.nullable
     family = kind.family
     if family == "null":
         return f'CAST({value.sql} AS "NULL")', Field(name, "n")
     if family == "time":
-        return f"epoch_us({value.sql})", Field(name, "tDu", nullable=nullable)
+        return f"epoch_us({value.sql})", Field(name, "tDu")
     if family == "bit":
-        return f"s2.blob_of_uint({value.sql})", Field(name, "z", nullable=nullable)
+        return f"s2.blob_of_uint({value.sql})", Field(name, "z")
     if family == "vector":
         if vectors == "text":
-            return convert.to_text(value), Field(name, "u", nullable=nullable)
+            return convert.to_text(value), Field(name, "u")
         width = kind.length or 0
         element = _FORMATS[kind.storage.partition("[")[0]]
         sql = value.sql if value.exact else f"CAST({value.sql} AS {kind.storage})"
-        return sql, Field(name, f"+w:{width}", nullable=nullable, width=width, element=element)
+        return sql, Field(name, f"+w:{width}", width=width, element=element)
     if kind.kind == "DECIMAL":
         format = f"d:{kind.precision},{kind.scale}"
     else:
         format = _FORMATS[kind.storage]
     if value.exact and value.type.family != "bool":
-        return value.sql, Field(name, format, nullable=nullable)
-    return f"CAST({value.sql} AS {kind.storage})", Field(name, format, nullable=nullable)
+        return value.sql, Field(name, format)
+    return f"CAST({value.sql} AS {kind.storage})", Field(name, format)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from .. import nodes
-from ..catalog import Table
-from ..errors import error, unsupported
-from ..functions import FUNCTIONS, jsons
-from ..lex import quote_identifier
-from ..types import JSON, SqlType, common
+from singlestoredb_embedded import nodes
+from singlestoredb_embedded.catalog import Table
+from singlestoredb_embedded.errors import error, unsupported
+from singlestoredb_embedded.functions import FUNCTIONS, jsons
+from singlestoredb_embedded.lex import quote_identifier
+from singlestoredb_embedded.types import JSON, SqlType, common
+
 from . import convert
 from .expressions import ExpressionTranslator, constant, order_key
 from .scope import Compiled, Output, Relation, Scope

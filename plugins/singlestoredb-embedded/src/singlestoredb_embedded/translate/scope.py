@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ..errors import error
-from ..nodes import ColumnName, Expr
+from singlestoredb_embedded.errors import error
+from singlestoredb_embedded.nodes import ColumnName, Expr
+
 from .typed import Typed
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..nodes import Literal
-from ..types import SqlType
+from singlestoredb_embedded.nodes import Literal
+from singlestoredb_embedded.types import SqlType
 
 
 @dataclass(slots=True)
