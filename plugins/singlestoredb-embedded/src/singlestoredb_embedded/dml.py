@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import nodes
+from . import bulk, nodes
 from .catalog import ColumnDef, Key, Table
 from .errors import error, unsupported
 from .lex import quote_identifier
@@ -53,6 +53,10 @@ class Ids:
     def __init__(self, session: Session, table: Table, run: Run) -> None:
         self.column = table.auto_column
         self.first = 0
+        self.query_start = 0
+        """First value that a query's rows may get; 0 when the rows are constants."""
+        self.generates = False
+        """Whether a query's rows get values, rather than bring them."""
         self._table = table
         if self.column is not None and table.next_auto is None:
             name = quote_identifier(self.column.name)
@@ -82,14 +86,23 @@ def insert(session: Session, node: nodes.Insert) -> Changed:
         mode = "update"
 
     translator = session.translator()
+    staged = None
     if node.query is not None:
         compiled = translator.query(node.query)
         if len(compiled.outputs) != len(columns):
             raise error(1136, "Column count doesn't match value count at row 1")
+    elif node.rows is not None and all(len(row) == len(columns) for row in node.rows):
+        staged = bulk.stage(node.rows, columns, translator.fresh())
+        if staged is not None:
+            session.transaction.keep_file(staged.path)
 
     def work(run: Run) -> Changed:
         ids = Ids(session, table, run)
-        if node.rows is not None:
+        if staged is not None:
+            names, source = select_source(
+                session, translator, table, columns, staged.values, staged.source, ids
+            )
+        elif node.rows is not None:
             names, source = _rows_source(session, translator, table, columns, node.rows, ids)
         else:
             alias = translator.fresh()
@@ -187,11 +200,10 @@ def select_source(
     """Return (columns, SQL) for rows that come from ``source``, a FROM clause."""
     missing = [c for c in table.columns if c.computed is None and c not in columns]
     items = []
+    start = ids.query_start = table.next_auto or 1
     for column, value in zip(columns, values, strict=True):
         sql = convert.assign(value, column)
         if column.auto_increment:
-            start = ids.take(0)
-            ids.first = 0
             sql = f"coalesce(nullif({sql}, 0), {start} - 1 + row_number() OVER ())"
         elif not column.nullable and not value.is_null:
             message = f"'Column ''{column.name}'' cannot be null'"
@@ -199,7 +211,7 @@ def select_source(
         items.append(sql)
     for column in missing:
         if column.auto_increment:
-            start = ids.take(0)
+            ids.generates = True
             items.append(f"{start} - 1 + row_number() OVER ()")
         else:
             items.append(default_of(session, translator, column))
@@ -241,8 +253,8 @@ def store(
             assert update is not None
             affected = _store_updating(session, translator, table, columns, target, update, run)
         run("DROP TABLE temp.main.s2_stage")
-    if ids.column is not None:
-        _catch_up(session, table, ids, columns, affected, run)
+    if ids.query_start:
+        _catch_up(session, table, ids, run)
     recompute(session, table, run)
     return Changed(affected, ids.first if affected else 0)
 
@@ -251,19 +263,21 @@ def _count(rows: list[tuple[Any, ...]]) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def _catch_up(
-    session: Session, table: Table, ids: Ids, columns: list[ColumnDef], affected: int, run: Run
-) -> None:
-    """Move the counter behind values that a query gave."""
+def _catch_up(session: Session, table: Table, ids: Ids, run: Run) -> None:
+    """Move the counter behind the values that a query made or gave."""
     column = ids.column
-    if column is None or not affected:
+    if column is None:
         return
     name = quote_identifier(column.name)
-    largest = run(f"SELECT max({name}) FROM {session.physical(table)}")[0][0]
-    if largest is not None and table.next_auto is not None:
-        if int(largest) >= table.next_auto and not ids.first:
-            ids.first = table.next_auto if column not in columns[: len(columns) - 1] else 0
+    start = ids.query_start
+    largest, first = run(
+        f"SELECT max({name}), min(CASE WHEN {name} >= {start} THEN {name} END) "
+        f"FROM {session.physical(table)}"
+    )[0]
+    if largest is not None:
         ids.seen(int(largest))
+    if start and ids.generates and first is not None:
+        ids.first = int(first)
 
 
 def key_sql(table: Table, key: Key, alias: str) -> list[str]:

@@ -144,9 +144,12 @@ class TokenStream:
 
     def at(self, *words: str) -> bool:
         """Whether the next tokens are these words or operators."""
-        last = len(self.tokens) - 1
+        tokens, position = self.tokens, self.position
+        if tokens[position].word != words[0]:
+            return False
+        last = len(tokens) - 1
         return all(
-            self.tokens[min(self.position + i, last)].word == word for i, word in enumerate(words)
+            tokens[min(position + i, last)].word == word for i, word in enumerate(words) if i
         )
 
     def at_any(self, *words: str) -> bool:

@@ -306,9 +306,16 @@ class QueryParser(ExpressionParser):
         self.expect("(")
         if self.accept(")"):
             return []
-        items = self.expression_list()
-        self.expect(")")
-        return items
+        items: list[Expr] = []
+        while True:
+            # The fast path of long lists: a constant between commas needs no precedence.
+            token = self.token
+            simple = token.kind in ("number", "string") and self.peek().word in (",", ")")
+            literal = self.literal() if simple else None
+            items.append(self.expression() if literal is None else literal)
+            if self.accept(")"):
+                return items
+            self.expect(",")
 
     def _assignments(self) -> list[tuple[ColumnName, Expr]]:
         sets = []

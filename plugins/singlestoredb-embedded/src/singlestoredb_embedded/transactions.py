@@ -9,6 +9,8 @@ impossible the transaction is lost, and COMMIT says so instead of answering OK.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,6 +49,17 @@ class Transaction:
         self._log: list[str] = []
         self._log_size = 0
         self._no_replay: str | None = None
+        self._files: list[str] = []
+
+    def keep_file(self, path: str) -> None:
+        """Remove a file when the changes that read it need not be repeated any more."""
+        self._files.append(path)
+
+    def _remove_files(self) -> None:
+        files, self._files = self._files, []
+        for path in files:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
     def begin(self) -> None:
         """Start, unless it is started."""
@@ -85,6 +98,7 @@ class Transaction:
     def _end(self) -> None:
         self.active, self.lost, self._no_replay = False, None, None
         self._log, self._log_size = [], 0
+        self._remove_files()
         self._locks.release(self)
 
     def _check(self) -> None:
@@ -117,6 +131,19 @@ class Transaction:
 
         ``no_replay`` says why it cannot be repeated, if it cannot.
         """
+        try:
+            return self._change(tables, work, timeout, no_replay)
+        finally:
+            if not self.active:
+                self._remove_files()
+
+    def _change(
+        self,
+        tables: list[tuple[str, str]],
+        work: Callable[[Run], T],
+        timeout: float,
+        no_replay: str | None,
+    ) -> T:
         self._check()
         fresh = self.active and not self._log
         self._locks.acquire(self, tables, timeout)
@@ -162,10 +189,8 @@ class Transaction:
         return result
 
     def _abandon(self) -> None:
-        try:
+        with contextlib.suppress(duckdb.TransactionException):  # a failed COMMIT has ended it
             self.connection.execute("ROLLBACK")
-        except duckdb.TransactionException:
-            return  # a failed COMMIT has ended it
 
     def _remember(self, done: list[str], no_replay: str | None) -> None:
         self._log_size += sum(map(len, done))
@@ -181,10 +206,8 @@ class Transaction:
 
     def _restore(self, exc: BaseException) -> None:
         """Bring the transaction back to where it was before the failed statement."""
-        try:
+        with contextlib.suppress(duckdb.TransactionException):  # DuckDB may have done it
             self.connection.execute("ROLLBACK")
-        except duckdb.TransactionException:
-            pass  # DuckDB has rolled back already
         self.connection.execute("BEGIN")
         if self._no_replay:
             self.lost = f"a statement failed ({_first_line(exc)}) and {self._no_replay}"
