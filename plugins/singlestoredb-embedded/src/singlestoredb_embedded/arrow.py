@@ -166,7 +166,7 @@ def _release_kept(address: int, structure: Any) -> None:
     item.release = None
 
 
-@_RELEASE
+@_RELEASE  # type: ignore[untyped-decorator]  # a ctypes prototype
 def _release_schema(address: int) -> None:
     schema = _Schema.from_address(address)
     for i in range(schema.n_children):
@@ -176,7 +176,7 @@ def _release_schema(address: int) -> None:
     _release_kept(address, _Schema)
 
 
-@_RELEASE
+@_RELEASE  # type: ignore[untyped-decorator]  # a ctypes prototype
 def _release_array(address: int) -> None:
     array = _Array.from_address(address)
     for i in range(array.n_children):
@@ -321,12 +321,12 @@ _STREAMS: dict[int, _Stream] = {}
 it ends with the capsule, and what it refers to ends with whoever releases the copy."""
 
 
-@_RELEASE
+@_RELEASE  # type: ignore[untyped-decorator]  # a ctypes prototype
 def _release_stream(address: int) -> None:
     _release_kept(address, _Stream)
 
 
-@_DESTRUCTOR
+@_DESTRUCTOR  # type: ignore[untyped-decorator]  # a ctypes prototype
 def _destroy_capsule(capsule: int) -> None:
     if not _capsule_is_valid(capsule, _NAME):
         return

@@ -140,8 +140,8 @@ def _statistics(session: Session) -> VirtualTable:
                 nullable = "YES" if table.column(name).nullable else ""
                 rows.append((
                     "def", table.database, table.name, int(not key.is_unique), table.database,
-                    key.name, sequence, name, None, None, None, None, nullable, index_type(key.kind),
-                    "", "",
+                    key.name, sequence, name, None, None, None, None, nullable,
+                    index_type(key.kind), "", "",
                 ))  # fmt: skip
     return columns, rows
 
@@ -184,7 +184,8 @@ def _table_constraints(session: Session) -> VirtualTable:
 
 def _views(session: Session) -> VirtualTable:
     columns = [("TABLE_CATALOG", _TEXT), ("TABLE_SCHEMA", _NAME), ("TABLE_NAME", _NAME),
-               ("VIEW_DEFINITION", LONGTEXT), ("CHECK_OPTION", _NAME), ("IS_UPDATABLE", _NAME)]  # fmt: skip
+               ("VIEW_DEFINITION", LONGTEXT), ("CHECK_OPTION", _NAME),
+               ("IS_UPDATABLE", _NAME)]  # fmt: skip
     rows: list[tuple[Any, ...]] = [
         ("def", t.database, t.name, t.view, "NONE", "NO")
         for t in _tables(session) if t.view is not None
@@ -210,7 +211,8 @@ def _collations(session: Session) -> VirtualTable:
 
 def _processlist(session: Session) -> VirtualTable:
     columns = [("ID", BIGINT), ("USER", _NAME), ("HOST", _NAME), ("DB", _NAME),
-               ("COMMAND", _NAME), ("TIME", BIGINT), ("STATE", _NAME), ("INFO", LONGTEXT)]  # fmt: skip
+               ("COMMAND", _NAME), ("TIME", BIGINT), ("STATE", _NAME),
+               ("INFO", LONGTEXT)]  # fmt: skip
     rows: list[tuple[Any, ...]] = []
     for other in sorted(session.engine.sessions.values(), key=lambda s: s.connection_id):
         busy = other.is_running or other is session

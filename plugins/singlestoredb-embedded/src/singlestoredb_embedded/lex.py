@@ -59,19 +59,21 @@ def tokenize(sql: str, *, backslash: bool = True) -> list[Token]:
     """
     tokens: list[Token] = []
     append = tokens.append
-    position, end = 0, len(sql)
-    match = (_TOKEN if backslash else _TOKEN_NO_BACKSLASH).match
-    while position < end:
-        found = match(sql, position)
-        if found is None:
-            raise syntax_error(sql, position)
-        kind = found.lastgroup
-        stop = found.end()
+    end = len(sql)
+    position = 0
+    pattern = _TOKEN if backslash else _TOKEN_NO_BACKSLASH
+    for found in pattern.finditer(sql):
+        start = found.start()
+        if start != position:
+            break
+        position = found.end()
+        kind = str(found.lastgroup)
         if kind != "space":
             text = found.group()
             word = text.upper() if kind == "word" else text if kind == "op" else ""
-            append(Token(str(kind), text, position, stop, word))
-        position = stop
+            append(Token(kind, text, start, position, word))
+    if position != end:
+        raise syntax_error(sql, position)
     append(Token("end", "", end, end, ""))
     return tokens
 

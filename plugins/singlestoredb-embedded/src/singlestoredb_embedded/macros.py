@@ -22,8 +22,12 @@ MACROS: tuple[str, ...] = (
         greatest(-9223372036854775808::HUGEINT, least(18446744073709551615::HUGEINT, coalesce(
             TRY_CAST(regexp_extract(x, '^\s*([-+]?\d+)', 1) AS HUGEINT), 0))) END""",
     # DOUBLE and FLOAT as the server prints them: no ".0", exponents without sign and zeros.
-    r"""double_text(x) AS regexp_replace(regexp_replace(CAST(x AS VARCHAR), '\.0$', ''),
-        'e\+?(-?)0*', 'e\1')""",
+    r"""double_text(x) AS CASE WHEN abs(x) < 1e-4 AND abs(x) >= 1e-15 THEN
+            (CASE WHEN x < 0 THEN '-' ELSE '' END) || '0.'
+            || repeat('0', TRY_CAST(regexp_extract(CAST(x AS VARCHAR), 'e-(\d+)$', 1) AS INT) - 1)
+            || replace(regexp_extract(CAST(x AS VARCHAR), '^-?([\d.]+)', 1), '.', '')
+        ELSE regexp_replace(regexp_replace(CAST(x AS VARCHAR), '\.0$', ''),
+            'e\+?(-?)0*', 'e\1') END""",
     r"float_text(x) AS regexp_replace(printf('%.6g', x::DOUBLE), 'e\+?(-?)0*', 'e\1')",
     # TIME: an interval of microseconds; `s` digits of the second are shown (0 or 6).
     """time_text(x, s) AS CASE WHEN x IS NULL THEN NULL ELSE
@@ -32,7 +36,7 @@ MACROS: tuple[str, ...] = (
                   (abs(epoch_us(x)) // 60000000) % 60, (abs(epoch_us(x)) // 1000000) % 60)
         || (CASE WHEN s > 0 THEN printf('.%06d', abs(epoch_us(x)) % 1000000) ELSE '' END) END""",
     # The largest TIME is 838:59:59.
-    """time_clip(us) AS to_microseconds(greatest(-3020399999999, least(3020399999999,
+    """time_clip(us) AS to_microseconds(greatest(-3020399000000, least(3020399000000,
         CAST(us AS BIGINT))))""",
     r"""time_parts(x) AS regexp_extract(trim(x),
         '^(-?)(?:(\d+) )?(\d+):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,6}))?\d*)?$',
@@ -43,12 +47,13 @@ MACROS: tuple[str, ...] = (
             ((TRY_CAST('0' || p.d AS BIGINT) * 24 + TRY_CAST(p.h AS BIGINT)) * 3600
              + TRY_CAST(p.m AS BIGINT) * 60 + TRY_CAST('0' || p.s AS BIGINT)) * 1000000
             + TRY_CAST(rpad(p.f, 6, '0') AS BIGINT))) END""",
+    "time_of_datetime(x) AS to_microseconds(epoch_us(x) - epoch_us(date_trunc('day', x)))",
     # A text as a TIME: `[-][D ]H:M[:S[.f]]`, HHMMSS, or a date with a time.
     r"""time_of_text(x) AS CASE
         WHEN regexp_full_match(trim(x), '-?\d{1,7}(\.\d+)?')
             THEN s2.time_of_number(TRY_CAST(trim(x) AS DOUBLE))
         WHEN regexp_matches(x, '^\s*\d{4}-') THEN
-            s2.time_clip(epoch_us(s2.datetime_of_text(x)) % 86400000000)
+            s2.time_of_datetime(s2.datetime_of_text(x))
         ELSE s2.time_of_parts(s2.time_parts(x)) END""",
     # TRY_CAST where a branch is not taken: DuckDB 2 may compute it all the same.
     """time_of_number(x) AS CASE WHEN (abs(x)::BIGINT // 100) % 100 > 59
@@ -58,7 +63,8 @@ MACROS: tuple[str, ...] = (
             + round((abs(x) - trunc(abs(x))) * 1000000)::BIGINT)) END""",
     # A text as a DATETIME; NULL when it is none.
     r"""datetime_of_text(x) AS CASE
-        WHEN regexp_matches(x, '^\s*\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d*)?)?)?(Z|[-+]\d\d:?\d\d)?\s*$')
+        WHEN regexp_full_match(trim(x), '\d{4}-\d{1,2}-\d{1,2}'
+            || '([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d*)?)?)?(Z|[-+]\d\d:?\d\d)?')
             THEN CASE WHEN regexp_matches(x, '^\s*0000-') THEN NULL
                 ELSE TRY_CAST(regexp_replace(trim(x), '([ T])(\d{1,2}:\d{1,2})$', '\1\2:00')
                               AS TIMESTAMP) END
@@ -88,5 +94,5 @@ MACROS: tuple[str, ...] = (
 
 def statements() -> list[str]:
     """Return the statements that make the macros, in an order that resolves."""
-    order = sorted(MACROS, key=lambda text: "s2.time_of" in text or "s2.datetime_of" in text)
+    order = sorted(MACROS, key=lambda text: text.count("s2."))
     return [f"CREATE OR REPLACE MACRO {CATALOG}.main.{text}" for text in order]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .errors import unsupported
 from .expressions import ExpressionParser
+from .lex import string_value
 from .nodes import (
     Call,
     ColumnName,
@@ -306,16 +307,37 @@ class QueryParser(ExpressionParser):
         self.expect("(")
         if self.accept(")"):
             return []
+        items = self._constants() or self.expression_list()
+        self.expect(")")
+        return items
+
+    def _constants(self) -> list[Expr] | None:
+        """Take the row's items if all are numbers, strings or NULL: the fast path of long lists,
+        which needs no precedence."""
+        tokens, at = self.tokens, self.position
         items: list[Expr] = []
         while True:
-            # The fast path of long lists: a constant between commas needs no precedence.
-            token = self.token
-            simple = token.kind in ("number", "string") and self.peek().word in (",", ")")
-            literal = self.literal() if simple else None
-            items.append(self.expression() if literal is None else literal)
-            if self.accept(")"):
+            token = tokens[at]
+            kind = token.kind
+            if kind == "number" and token.text.isdigit():
+                items.append(Literal("integer", token.text))
+            elif kind == "string" and token.text[0] == "'":
+                items.append(Literal("string", string_value(token.text, backslash=self.backslash)))
+            elif token.word == "NULL":
+                items.append(Literal("null", ""))
+            elif kind == "number":
+                text = token.text
+                double = "e" in text or "E" in text
+                items.append(Literal("double" if double else "decimal", text))
+            else:
+                return None
+            following = tokens[at + 1].word
+            at += 2
+            if following == ")":
+                self.position = at - 1
                 return items
-            self.expect(",")
+            if following != ",":
+                return None
 
     def _assignments(self) -> list[tuple[ColumnName, Expr]]:
         sets = []

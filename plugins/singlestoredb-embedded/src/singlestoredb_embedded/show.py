@@ -141,7 +141,8 @@ def _columns(session: Session, statement: Show) -> Answer:
     else:
         table = _table(session, statement)
     columns = [("Field", _NAME), ("Type", _TEXT), ("Null", SqlType("VARCHAR", length=3)),
-               ("Key", SqlType("VARCHAR", length=3)), ("Default", LONGTEXT), ("Extra", _TEXT)]  # fmt: skip
+               ("Key", SqlType("VARCHAR", length=3)), ("Default", LONGTEXT),
+               ("Extra", _TEXT)]  # fmt: skip
     rows: list[tuple[Any, ...]] = []
     for column in table.columns:
         row = (column.name, column.type.show(), "YES" if column.nullable else "NO",

@@ -45,8 +45,12 @@ plain("MINUTE", "H", "abs(epoch_us({0})) // 60000000 % 60", BIGINT)
 plain("SECOND", "H", "abs(epoch_us({0})) // 1000000 % 60", BIGINT)
 plain("MICROSECOND", "H", "abs(epoch_us({0})) % 1000000", BIGINT)
 plain("TO_DAYS", "D", "date_diff('day', DATE '0001-01-01', {0}) + 366", BIGINT)
-plain("TO_SECONDS", "T",
-      "date_diff('second', TIMESTAMP '0001-01-01 00:00:00', {0}) + 366 * 86400", BIGINT)  # fmt: skip
+plain(
+    "TO_SECONDS",
+    "T",
+    "date_diff('second', TIMESTAMP '0001-01-01 00:00:00', {0}) + 366 * 86400",
+    BIGINT,
+)
 plain("FROM_DAYS", "i", "CAST(DATE '0001-01-01' + CAST({0} - 366 AS INTEGER) AS DATE)", DATE)
 plain("DATEDIFF", "DD", "date_diff('day', {1}, {0})", BIGINT, exact=True)
 plain("TIME_TO_SEC", "H", "CAST(trunc(epoch_us({0}) / 1000000) AS BIGINT)", BIGINT)
@@ -115,16 +119,23 @@ def _unix_timestamp(context: Context, call: nodes.Call, args: list[Typed]) -> Ty
         seconds = int(context.now.replace(tzinfo=datetime.timezone.utc).timestamp())
         return Typed(str(seconds), BIGINT)
     moment = convert.to_datetime(args[0])
-    if _has_fraction(args[0]) and args[0].type.is_temporal:
+    if _has_fraction(args[0]) and (args[0].type.is_temporal or args[0].literal is not None):
         return Typed(f"CAST(epoch_us({moment}) * 0.000001 AS DECIMAL(18,6))", decimal(18, 6),
                      exact=True)  # fmt: skip
     return Typed(f"epoch_us({moment}) // 1000000", BIGINT)
 
 
+def _micros(seconds: Typed) -> str:
+    """SQL for a number of seconds in microseconds."""
+    if seconds.type.is_integer:
+        return f"CAST({seconds.sql} AS BIGINT) * 1000000"
+    return f"CAST(round(CAST({seconds.sql} AS DOUBLE) * 1000000) AS BIGINT)"
+
+
 @builder("FROM_UNIXTIME", 1, 2)
 def _from_unixtime(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
     number = convert.to_number(args[0])
-    micros = f"CAST(round({number.sql} * 1000000) AS BIGINT)"
+    micros = _micros(number)
     moment = f"CASE WHEN {number.sql} >= 0 THEN make_timestamp({micros}) END"
     kind = DATETIME if number.type.is_integer else DATETIME6
     result = Typed(f"({moment})", kind, exact=True)
@@ -178,9 +189,10 @@ def step(amount: Typed, unit: str) -> Step:
                     False)  # fmt: skip
     number = convert.to_number(amount)
     fraction = unit == "MICROSECOND" or (unit == "SECOND" and not number.type.is_integer)
-    if unit != "SECOND":
-        number = Typed(convert.to_bigint(amount), BIGINT)
-    micros = f"CAST(round({number.sql} * {_MICROSECONDS[unit]}) AS BIGINT)"
+    if unit == "SECOND":
+        micros = _micros(number)
+    else:
+        micros = f"{convert.to_bigint(amount)} * {_MICROSECONDS[unit]}"
     return Step(f"to_microseconds({micros})", False, fraction)
 
 
@@ -248,7 +260,12 @@ def _timestampdiff(context: Context, call: nodes.Call, args: list[Typed]) -> Typ
         )  # fmt: skip
     if unit not in _MONTHS:
         raise error(1064, f"Unknown unit {unit}")
-    months = f"date_sub('month', {start}, {end})"
+    months = f"((year({end}) - year({start})) * 12 + month({end}) - month({start}))"
+    rests = [f"({m} - date_trunc('month', {m}))" for m in (start, end)]
+    months = (
+        f"({months} - CASE WHEN {months} > 0 AND {rests[1]} < {rests[0]} THEN 1 "
+        f"WHEN {months} < 0 AND {rests[1]} > {rests[0]} THEN -1 ELSE 0 END)"
+    )
     return Typed(f"CAST(trunc({months} / {_MONTHS[unit]}) AS BIGINT)", BIGINT)
 
 
@@ -290,7 +307,7 @@ def _timediff(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
 def _sec_to_time(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
     number = convert.to_number(args[0])
     kind = TIME if number.type.is_integer else TIME6
-    return Typed(f"s2.time_clip(round({number.sql} * 1000000))", kind, exact=True)
+    return Typed(f"s2.time_clip({_micros(number)})", kind, exact=True)
 
 
 @builder("MAKETIME", 3)
@@ -448,12 +465,15 @@ def _str_to_date(context: Context, call: nodes.Call, args: list[Typed]) -> Typed
     pattern = re.sub(
         r"%(.)", lambda m: _FORMAT.get(m[1], m[1]).replace("%-", "%"), format_text
     )  # strptime takes unpadded numbers everywhere
-    parsed = f"try_strptime({convert.to_text(args[0])}, {quote_string(pattern)})"
+    # The server skips blanks after a separator that the format has without.
+    source = f"regexp_replace({convert.to_text(args[0])}, '([,./:-])\\s+', '\\1', 'g')"
+    pattern = re.sub(r"([,./:-])\s+", r"\1", pattern)
+    parsed = f"try_strptime({source}, {quote_string(pattern)})"
     has_time = bool(letters & set("fHhIiklprSsT"))
     has_date = bool(letters & set("abcdejMmYyW"))
     if not has_time:
         return Typed(f"CAST({parsed} AS DATE)", DATE, exact=True)
     if not has_date:
         kind = TIME6 if "f" in letters else TIME
-        return Typed(f"to_microseconds(epoch_us({parsed}) % 86400000000)", kind)
+        return Typed(f"s2.time_of_datetime({parsed})", kind, exact=True)
     return Typed(parsed, DATETIME6 if "f" in letters else DATETIME)

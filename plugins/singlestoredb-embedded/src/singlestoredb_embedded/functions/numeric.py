@@ -91,7 +91,8 @@ def _round(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
             return Typed(f"CAST({sql} AS {target.storage})", target, exact=True)
         places = int(float(constant(args[1], "digits") or 0))
     if kind.family == "float":
-        return Typed(f"round(CAST({number.sql} AS DOUBLE), {places})", DOUBLE, exact=True)
+        # Doubles round half to even, as the C library does for the server.
+        return Typed(f"round_even(CAST({number.sql} AS DOUBLE), {places})", DOUBLE, exact=True)
     if kind.is_integer:
         if places >= 0:
             return number
@@ -230,7 +231,8 @@ def unsigned(value: Typed) -> str:
     literal = number.literal
     if literal is not None and literal.kind == "integer" and not literal.text.startswith("-"):
         return f"CAST({literal.text} AS UBIGINT)"
-    return f"CAST(CASE WHEN {whole} < 0 THEN {whole} + 18446744073709551616 ELSE {whole} END AS UBIGINT)"
+    wrapped = f"CASE WHEN {whole} < 0 THEN {whole} + 18446744073709551616 ELSE {whole} END"
+    return f"CAST({wrapped} AS UBIGINT)"
 
 
 def bitwise(op: str, a: Typed, b: Typed) -> Typed:

@@ -112,12 +112,9 @@ def to_bigint(value: Typed) -> str:
     if value.type.family in ("text", "json", "binary"):
         folded = _fold_number(value)
         if folded is not None:
-            return folded.sql
+            return f"CAST({folded.sql} AS BIGINT)"
         return f"CAST(s2.int_of_text({to_text(value)}) AS BIGINT)"
-    number = to_number(value)
-    if number.literal is not None and number.literal.kind == "integer":
-        return number.sql
-    return f"CAST({number.sql} AS BIGINT)"
+    return f"CAST({to_number(value).sql} AS BIGINT)"
 
 
 def to_bool(value: Typed) -> str:
@@ -158,7 +155,7 @@ def to_time(value: Typed) -> str:
     if family == "time":
         return value.sql
     if family == "datetime":
-        return f"to_microseconds(epoch_us({value.sql}) % 86400000000)"
+        return f"s2.time_of_datetime({value.sql})"
     if family == "date":
         return f"(CASE WHEN {value.sql} IS NULL THEN NULL ELSE to_microseconds(0) END)"
     if value.is_null:
@@ -210,12 +207,7 @@ def _cast(value: Typed, target: SqlType, strict_null: bool) -> str:
         return _time_seconds(to_time(value), target)
     if family == "text":
         text = to_text(value)
-        if target.values:
-            return text
-        return f"left({text}, {target.length})" if target.length and target.length > 1 else (
-            f"left({text}, 1)" if target.kind == "CHAR" and target.length == 1
-            and value.type.kind != "CHAR" and False else text
-        )  # fmt: skip
+        return f"left({text}, {target.length})" if target.length and not target.values else text
     if family == "binary":
         blob = to_blob(value)
         if target.kind == "BINARY" and target.length and target.length > 1:

@@ -242,8 +242,10 @@ class ExpressionTranslator:
             if given.literal is None or len(given.literal.text) != 1:
                 raise unsupported("LIKE ... ESCAPE with anything but one constant character")
             escape = given.literal.text
-        sensitive = any(v.type.family != "text" or v.type.case_sensitive
-                        for v in (value, pattern) if v.type.family in ("text", "binary"))  # fmt: skip
+        sensitive = any(
+            v.type.family == "binary" or (v.type.is_text and v.type.case_sensitive)
+            for v in (value, pattern)
+        )
         shape = "{}" if sensitive else "lower(strip_accents({}))"
         left, right = (shape.format(convert.to_text(v)) for v in (value, pattern))
         negation = "NOT " if node.negated else ""
