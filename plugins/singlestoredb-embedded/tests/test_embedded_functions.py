@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -426,6 +427,52 @@ def test_function_answers_as_mariadb(oracle: Oracle, name: str) -> None:
         if name in _FROM_TABLE:
             source = " FROM nums" + (" ORDER BY n" if " over " in case else "")
         oracle.compare(f"SELECT {case}{source}")
+
+
+def arguments(case: str) -> tuple[str, list[str]] | None:
+    """Return the name and arguments of a case that is one plain call."""
+    found = re.fullmatch(r"(\w+)\((.+)\)", case)
+    if found is None or re.search(r"\b(from|interval|in|using|over|distinct|order)\b", found[2]):
+        return None
+    parts, depth, quoted = [""], 0, False
+    for char in found[2]:
+        quoted ^= char == "'"
+        depth += 0 if quoted else (char == "(") - (char == ")")
+        if char == "," and not depth and not quoted:
+            parts.append("")
+        elif depth < 0:
+            return None
+        else:
+            parts[-1] += char
+    return found[1], [part.strip() for part in parts]
+
+
+_CONSTANT_ONLY = {
+    "CONV", "DATE_FORMAT", "EXTRACT", "FORMAT", "FROM_UNIXTIME", "ROUND", "SHA2", "STR_TO_DATE",
+    "TIMESTAMPADD", "TIMESTAMPDIFF", "TIME_FORMAT", "TRUNCATE", "WEEK", "YEARWEEK",
+}  # fmt: skip
+"""Functions some of whose arguments must be constants."""
+
+_TYPED_BY_LITERAL = {
+    "ADDDATE", "ADDTIME", "DATE_ADD", "SUBDATE", "SUBTIME", "TIMEDIFF", "TIME", "UNIX_TIMESTAMP",
+    "TIMESTAMP", "MOD",
+}  # fmt: skip
+"""Functions whose result type follows the text of a constant, on one side or the other."""
+
+
+@pytest.mark.parametrize("name", sorted(set(ORACLE) - _FROM_TABLE - _CONSTANT_ONLY))
+def test_null_and_column_arguments(oracle: Oracle, name: str) -> None:
+    for case in cases(ORACLE[name]):
+        call = arguments(case)
+        if call is None:
+            continue
+        function, args = call
+        for i in range(len(args)):
+            nulls = [*args[:i], "null", *args[i + 1 :]]
+            oracle.compare(f"SELECT {function}({', '.join(nulls)})")
+            fields = [*args[:i], f"if(n < 2, {args[i]}, null)", *args[i + 1 :]]
+            if name not in _TYPED_BY_LITERAL and args[i] != "null":
+                oracle.compare(f"SELECT {function}({', '.join(fields)}) FROM nums ORDER BY n")
 
 
 @pytest.mark.parametrize("case", cases(OPERATORS))

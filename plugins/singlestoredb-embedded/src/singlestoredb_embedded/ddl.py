@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from . import nodes
 from . import statements as st
 from .catalog import INFORMATION_SCHEMA, SYSTEM_SCHEMA, ColumnDef, Key, Table
-from .dml import recompute, writable
+from .dml import describe, recompute, writable
 from .engine import schema_of
 from .errors import error, unsupported
 from .lex import quote_identifier, quote_string
@@ -396,7 +396,7 @@ def _alter_table(session: Session, statement: st.AlterTable) -> int:
                     run(_index_sql(session, new, key))
         _record(run, new)
 
-    _apply(session, [table, new], work)
+    _apply(session, [table, new], lambda run: describe(new, lambda: work(run)))
     new.next_auto = new.next_auto or (None if rebuild else table.next_auto)
     if renamed:
         session.engine.catalog.remove(table.database, table.name)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import duckdb
 
 from . import bulk, nodes
 from .catalog import ColumnDef, Key, Table
-from .errors import error, unsupported
+from .errors import duplicate_entry, error, unsupported
 from .lex import quote_identifier
 from .transactions import Run
 from .translate import convert
@@ -18,6 +20,8 @@ from .translate.typed import Typed
 
 if TYPE_CHECKING:
     from .session import Changed, Session
+
+T = TypeVar("T")
 
 _STAGE = "temp.main.s2_stage"
 """Temporary table in which rows wait that may collide with existing ones."""
@@ -388,46 +392,42 @@ def _store_updating(
     names = ", ".join(quote_identifier(c.name) for c in columns)
     listed = ", ".join(f"{name} = {sql}" for name, sql, _ in assignments)
     affected = 0
+    match = _match_any(table, keys, "s", alias)
     for condition in _rounds(table, keys, run):
-        match = _match_any(table, keys, "s", alias)
-        fresh = run(
-            f"SELECT count(*) FROM {_STAGE} AS s WHERE {condition} AND NOT EXISTS "
+        rows = f"(SELECT * FROM {_STAGE} WHERE {condition}) AS s"
+        run(
+            f"CREATE OR REPLACE TEMP TABLE s2_fresh AS SELECT * FROM {rows} WHERE NOT EXISTS "
             f"(SELECT 1 FROM {target} AS {alias} WHERE {match})"
         )
-        run(
-            f"CREATE OR REPLACE TEMP TABLE s2_fresh AS SELECT * FROM {_STAGE} AS s WHERE "
-            f"{condition} AND NOT EXISTS (SELECT 1 FROM {target} AS {alias} WHERE {match})"
-        )
-        affected += 2 * _count(describe(table, lambda c=condition, m=match: run(
-            f"UPDATE {target} AS {alias} SET {listed} FROM {_STAGE} AS s "
-            f"WHERE s.{c} AND {m} AND ({changed})"
-            if c != "true" else
-            f"UPDATE {target} AS {alias} SET {listed} FROM {_STAGE} AS s WHERE {m} AND ({changed})"
-        )))  # fmt: skip
-        if _count(fresh):
-            affected += _count(
-                run(f"INSERT INTO {target} ({names}) SELECT {names} FROM s2_fresh ORDER BY n")
-            )
+        sql = f"UPDATE {target} AS {alias} SET {listed} FROM {rows} WHERE {match} AND ({changed})"
+        affected += 2 * _count(_run_described(table, run, sql))
+        sql = f"INSERT INTO {target} ({names}) SELECT {names} FROM s2_fresh ORDER BY n"
+        affected += _count(_run_described(table, run, sql))
     run("DROP TABLE temp.main.s2_fresh")
     return affected
 
 
-def describe(table: Table, work: Any) -> Any:
+def describe(table: Table, work: Callable[[], T]) -> T:
     """Run ``work``; name the key in an error about a duplicate."""
-    import duckdb
-
     try:
         return work()
     except duckdb.ConstraintException as exc:
-        text = str(exc).split("\n")[0]
-        if "uplicate key" in text:
-            value = text[text.find('"') + 1 : text.rfind('"')]
-            fields = [p.partition(": ")[0] for p in value.split(", ") if ": " in p]
-            for key in table.unique_keys:
-                if all(any(name in f for f in fields) for name in key.columns):
-                    entry = "-".join(p.rpartition(": ")[2] for p in value.split(", ") if ": " in p)
-                    raise error(1062, f"Duplicate entry '{entry}' for key '{key.name}'") from exc
+        entry = duplicate_entry(str(exc).split("\n")[0])
+        if entry is None:
+            raise
+        columns = [name.lower() for name in entry]
+        keys = table.unique_keys
+        for key in keys:
+            if (columns == [""] and len(keys) == 1) or [
+                name.lower() for name in key.columns
+            ] == columns:
+                value = "-".join(entry.values())
+                raise error(1062, f"Duplicate entry '{value}' for key '{key.name}'") from exc
         raise
+
+
+def _run_described(table: Table, run: Run, sql: str) -> list[tuple[Any, ...]]:
+    return describe(table, lambda: run(sql))
 
 
 def recompute(session: Session, table: Table, run: Run) -> None:
@@ -482,7 +482,7 @@ def update(session: Session, node: nodes.Update) -> Changed:
     translator = session.translator()
     scope = Scope(clause="field list")
     source = translator.source(node.source, scope)
-    table, alias, _relation = _target_of(session, node, scope)
+    table, alias = _target_of(session, node, scope)
     assignments = _assignments(session, translator, table, node.sets, scope)
     touched = {column.name for _, _, column in assignments}
     changed = " OR ".join(f"{alias}.{name} IS DISTINCT FROM {sql}" for name, sql, _ in assignments)
@@ -520,7 +520,7 @@ def update(session: Session, node: nodes.Update) -> Changed:
     return session.change([table], work)
 
 
-def _target_of(session: Session, node: nodes.Update, scope: Scope) -> tuple[Table, str, Relation]:
+def _target_of(session: Session, node: nodes.Update, scope: Scope) -> tuple[Table, str]:
     """Return the one table whose columns are set."""
     found: list[Relation] = []
     for name, _ in node.sets:
@@ -537,7 +537,7 @@ def _target_of(session: Session, node: nodes.Update, scope: Scope) -> tuple[Tabl
     if not origin[1]:
         raise error(1288, f"The target table {relation.alias} of the UPDATE is not updatable")
     table = writable(session, nodes.TableName(origin[1], origin[3]))
-    return table, relation.columns[0].value.sql.partition(".")[0], relation
+    return table, relation.columns[0].value.sql.partition(".")[0]
 
 
 # -- DELETE ----------------------------------------------------------------------------------

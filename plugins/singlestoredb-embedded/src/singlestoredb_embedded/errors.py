@@ -75,18 +75,36 @@ def syntax_error(sql: str, position: int) -> DatabaseError:
     )
 
 
+_FOLDED = re.compile(r"lower\(strip_accents\(rtrim\((.+?), ' '\)\)\)")
+
+
+def duplicate_entry(message: str) -> dict[str, str] | None:
+    """Return the key of DuckDB's message about a duplicate: column → value, in order."""
+    start = message.find('Duplicate key "')
+    if start < 0:
+        # Against a row of the same transaction the message has the value only.
+        local = re.search(r'constraint violation: duplicate key "(.*)"', message)
+        return {"": local[1]} if local else None
+    text = _FOLDED.sub(r"\1", message[start + 15 : message.rfind('" violates')])
+    parts = re.split(r"(?:^|, )(\"(?:[^\"]|\"\")+\"|\w+): ", text)
+    return {
+        name.strip('"').replace('""', '"'): value
+        for name, value in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
 def _duplicate(match: re.Match[str]) -> str:
-    value = match["value"].rstrip('"')
-    pairs = [part.rpartition(": ")[2] for part in value.split(", ")]
-    return f"Duplicate entry '{'-'.join(pairs)}' for key"
+    entry = duplicate_entry(match.string) or {}
+    return f"Duplicate entry '{'-'.join(entry.values())}' for a key"
 
 
 _DUCKDB: list[tuple[str, int, Callable[[re.Match[str]], str] | None]] = [
     (r"NOT NULL constraint failed: (?P<c>\S+)", 1048,
      lambda m: f"Column '{m['c'].rpartition('.')[2]}' cannot be null"),
-    (r'[Dd]uplicate key "(?P<value>.*?)" violates', 1062, _duplicate),
-    (r"PRIMARY KEY or UNIQUE constraint violat\w+: duplicate key \"(?P<value>.*?)\"", 1062,
-     _duplicate),
+    (r"contains duplicates on indexed", 1062, lambda m: "Duplicate entries for the new key"),
+    (r'Duplicate key ".*" violates|violation: duplicate key', 1062, _duplicate),
+    (r'column "?(?P<c>[^"]+)"? must appear in the GROUP BY', 1055,
+     lambda m: f"Expression '{m['c']}' is neither aggregated nor in the GROUP BY clause"),
     (r"CHECK constraint failed", 1264, lambda m: "Out of range value for column"),
     (r"(More than one row|Subquery returns more than 1 row)", 1242,
      lambda m: "Subquery returns more than 1 row"),

@@ -86,7 +86,7 @@ UNITS = frozenset(
 )
 
 _CALLABLE_RESERVED = {"LEFT", "RIGHT", "REPLACE", "INSERT", "VALUES", "IF", "MOD"}
-_MAX_DEPTH = 200
+_MAX_DEPTH = 80
 """Nesting at which a statement is refused instead of exhausting Python's stack."""
 
 

@@ -11,6 +11,9 @@ CATALOG = "s2"
 _NUMBER_PREFIX = r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 
 MACROS: tuple[str, ...] = (
+    # A value within bounds; unlike greatest() and least(), NULL stays NULL.
+    "clip(x, low, high) AS CASE WHEN x < low THEN low WHEN x > high THEN high ELSE x END",
+    "at_least(x, low) AS CASE WHEN x < low THEN low ELSE x END",
     # The key under which two texts are equal: case, accents and trailing blanks do not count
     # (utf8mb4_general_ci with PAD SPACE).
     "key(x) AS lower(strip_accents(rtrim(x, ' ')))",
@@ -36,8 +39,8 @@ MACROS: tuple[str, ...] = (
                   (abs(epoch_us(x)) // 60000000) % 60, (abs(epoch_us(x)) // 1000000) % 60)
         || (CASE WHEN s > 0 THEN printf('.%06d', abs(epoch_us(x)) % 1000000) ELSE '' END) END""",
     # The largest TIME is 838:59:59.
-    """time_clip(us) AS to_microseconds(greatest(-3020399000000, least(3020399000000,
-        CAST(us AS BIGINT))))""",
+    """time_clip(us) AS to_microseconds(s2.clip(CAST(us AS BIGINT), -3020399000000,
+        3020399000000))""",
     r"""time_parts(x) AS regexp_extract(trim(x),
         '^(-?)(?:(\d+) )?(\d+):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,6}))?\d*)?$',
         ['sign', 'd', 'h', 'm', 's', 'f'])""",

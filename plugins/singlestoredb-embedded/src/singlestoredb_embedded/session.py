@@ -13,7 +13,7 @@ import duckdb
 from . import ddl, dml, loaddata, nodes, show, statements, variables
 from .catalog import INFORMATION_SCHEMA, Table
 from .engine import schema_of
-from .errors import error, from_duckdb
+from .errors import error, from_duckdb, unsupported
 from .grammar import empty_query
 from .information_schema import virtual_table
 from .lex import Token, quote_identifier, split_statements, tokenize
@@ -77,6 +77,8 @@ class Session:
         self._started: datetime.datetime | None = None
         self._cancelled = threading.Event()
         self._running = False
+        self._counted = False
+        """Whether SQL_CALC_FOUND_ROWS has set ``found_rows``."""
         engine.sessions[self.connection_id] = self
         self.use(database)
 
@@ -167,9 +169,15 @@ class Session:
     def run(self, parser: StatementParser) -> Changed | Selected:
         """Run one statement; a query is translated and left to be opened."""
         self._started = None
+        self._counted = False
         self._cancelled.clear()
         self.statement = parser.text(0, len(parser.tokens) - 1)
-        statement = parser.statement()
+        try:
+            return self._run(parser.statement())
+        except RecursionError:
+            raise unsupported("an expression nested so deeply") from None
+
+    def _run(self, statement: Statement) -> Changed | Selected:
         if not isinstance(statement, statements.Show) or statement.what not in (
             "WARNINGS", "ERRORS",
         ):  # fmt: skip
@@ -218,6 +226,7 @@ class Session:
             total = self.translator().query(unlimited)
             rows = self.read(f"SELECT count(*) FROM ({total.sql}) AS t")
             self.found_rows = int(rows[0][0])
+            self._counted = True
         return select(compiled, self.vectors)
 
     def warn(self, level: str, number: int, message: str) -> None:
@@ -347,7 +356,8 @@ class Session:
     def receive(self, load: Callable[[], int]) -> int:
         """Receive a whole result; return its number of rows."""
         total = self.transaction.read(lambda: self._guarded(load))
-        self.found_rows = total
+        if not self._counted:
+            self.found_rows = total
         return total
 
     def stream_error(self, exc: BaseException) -> Exception:

@@ -242,7 +242,7 @@ def bitwise(op: str, a: Typed, b: Typed) -> Typed:
         return Typed(f"({left} {op} {right})", UBIGINT, exact=True)
     if op == "^":
         return Typed(f"xor({left}, {right})", UBIGINT, exact=True)
-    power = f"CAST(pow(2, least({right}, 64)) AS UHUGEINT)"
+    power = f"CAST(pow(2, s2.clip({right}, 0, 64)) AS UHUGEINT)"
     if op == "<<":
         sql = f"(CAST({left} AS UHUGEINT) * {power}) % 18446744073709551616::UHUGEINT"
         sql = f"CASE WHEN {right} > 63 THEN 0 ELSE {sql} END"

@@ -7,7 +7,7 @@ needs more is a *builder*: Python that gets the translated arguments and returns
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from singlestoredb_embedded import nodes
@@ -89,24 +89,44 @@ FUNCTIONS: dict[str, Function] = {}
 
 
 def builder(
-    names: str, minimum: int, maximum: int | None = -1, kind: str = "scalar"
+    names: str,
+    minimum: int,
+    maximum: int | None = -1,
+    kind: str = "scalar",
+    *,
+    strict: bool = False,
 ) -> Callable[[Builder], Builder]:
     """Register a builder under ``names`` (separated by blanks).
 
     It takes ``minimum`` to ``maximum`` arguments: exactly ``minimum`` when that is not given, any
-    number when it is ``None``.
+    number when it is ``None``.  With ``strict`` a NULL argument makes the result NULL whatever the
+    SQL says.
     """
 
     def register(build: Builder) -> Builder:
         most = minimum if maximum == -1 else maximum
+        final = _strict(build) if strict else build
         for name in names.split():
-            FUNCTIONS[name] = Function(name, minimum, most, build, kind)
+            FUNCTIONS[name] = Function(name, minimum, most, final, kind)
         return build
 
     return register
 
 
-def plain(names: str, args: str, sql: str, returns: Returns, *, exact: bool = False) -> None:
+def _strict(build: Builder) -> Builder:
+    def strict(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
+        result = build(context, call, args)
+        nulls = " OR ".join(f"{arg.sql} IS NULL" for arg in args if arg.nullable)
+        if not nulls:
+            return result
+        return replace(result, sql=f"CASE WHEN {nulls} THEN NULL ELSE {result.sql} END")
+
+    return strict
+
+
+def plain(
+    names: str, args: str, sql: str, returns: Returns, *, exact: bool = False, strict: bool = False
+) -> None:
     """Register a function that is an SQL template.
 
     ``args`` has a letter of the conversion table per argument; after ``?`` they are optional and
@@ -131,7 +151,7 @@ def plain(names: str, args: str, sql: str, returns: Returns, *, exact: bool = Fa
         return Typed(result, kind, exact=exact)
 
     most = None if rest else len(letters)
-    builder(names, len(required), most)(build)
+    builder(names, len(required), most, strict=strict)(build)
 
 
 def same(values: Sequence[Typed]) -> SqlType:

@@ -24,10 +24,10 @@ plain("LOWER LCASE", "t", "lower({0})", same)
 plain("CHAR_LENGTH CHARACTER_LENGTH", "t", "length({0})", BIGINT, exact=True)
 plain("REVERSE", "t", "reverse({0})", same)
 plain("REPLACE", "ttt", "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, {2}) END", LONGTEXT)
-plain("REPEAT", "ti", "repeat({0}, greatest({1}, 0))", LONGTEXT)
-plain("SPACE", "i", "repeat(' ', greatest({0}, 0))", LONGTEXT)
-plain("LEFT", "ti", "left({0}, greatest({1}, 0))", same)
-plain("RIGHT", "ti", "right({0}, greatest({1}, 0))", same)
+plain("REPEAT", "ti", "repeat({0}, s2.at_least({1}, 0))", LONGTEXT)
+plain("SPACE", "i", "repeat(' ', s2.at_least({0}, 0))", LONGTEXT)
+plain("LEFT", "ti", "left({0}, s2.at_least({1}, 0))", same)
+plain("RIGHT", "ti", "right({0}, s2.at_least({1}, 0))", same)
 plain("MD5", "b", "md5({0})", SqlType("VARCHAR", length=32))
 plain("SHA1 SHA", "b", "sha1({0})", SqlType("VARCHAR", length=40))
 plain("TO_BASE64", "b", "base64({0})", LONGTEXT)
@@ -43,14 +43,14 @@ plain(
     "INSERT", "tiit",
     "CASE WHEN {1} < 1 OR {1} > length({0}) THEN {0} WHEN {2} < 0 OR {1} + {2} > length({0}) "
     "THEN left({0}, {1} - 1) || {3} ELSE left({0}, {1} - 1) || {3} || substring({0}, {1} + {2}) "
-    "END", LONGTEXT,
+    "END", LONGTEXT, strict=True,
 )  # fmt: skip
 plain(
     "SUBSTRING_INDEX", "tti",
     "CASE WHEN {1} = '' OR {2} = 0 THEN (CASE WHEN {0} IS NOT NULL THEN '' END) WHEN {2} > 0 "
-    "THEN array_to_string(string_split({0}, {1})[1:{2}], {1}) ELSE "
-    "array_to_string(string_split({0}, {1})[greatest({2}, -len(string_split({0}, {1}))):], {1}) "
-    "END", same,
+    "THEN list_reduce(string_split({0}, {1})[1:{2}], lambda a, b: a || {1} || b) ELSE "
+    "list_reduce(string_split({0}, {1})[s2.at_least({2}, -len(string_split({0}, {1}))):], "
+    "lambda a, b: a || {1} || b) END", same, strict=True,
 )  # fmt: skip
 plain(
     "QUOTE",
@@ -108,7 +108,7 @@ def _concat_ws(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
     return Typed(f"CASE WHEN {separator} IS NOT NULL THEN {joined} END", LONGTEXT)
 
 
-@builder("SUBSTRING SUBSTR MID", 2, 3)
+@builder("SUBSTRING SUBSTR MID", 2, 3, strict=True)
 def _substring(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
     start = convert.to_bigint(args[1])
     if args[0].type.family == "binary":
@@ -152,7 +152,7 @@ for _name in ("trim", "ltrim", "rtrim"):
     _trimmer(_name)
 
 
-@builder("LOCATE", 2, 3)
+@builder("LOCATE", 2, 3, strict=True)
 def _locate(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
     sensitive = any(a.type.is_text and a.type.case_sensitive for a in args[:2])
     needle, source = (convert.to_text(a) if sensitive else _fold(a) for a in args[:2])
@@ -253,7 +253,7 @@ def _pattern(value: Typed, source: Typed) -> str:
     """SQL for a regular expression that ignores case unless the text does not."""
     sql = convert.to_text(value)
     sensitive = (source.type.is_text and source.type.case_sensitive) or value.type.case_sensitive
-    if value.literal is not None:
+    if value.literal is not None and value.literal.kind == "string":
         return quote_string(("(?s)" if sensitive else "(?is)") + value.literal.text)
     return f"('{'(?s)' if sensitive else '(?is)'}' || {sql})"
 
@@ -263,7 +263,7 @@ def regexp(source: Typed, pattern: Typed) -> str:
     return f"regexp_matches({convert.to_text(source)}, {_pattern(pattern, source)})"
 
 
-@builder("REGEXP_REPLACE", 3)
+@builder("REGEXP_REPLACE", 3, strict=True)
 def _regexp_replace(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
     source, replacement = convert.to_text(args[0]), convert.to_text(args[2])
     return Typed(
@@ -271,13 +271,13 @@ def _regexp_replace(context: Context, call: nodes.Call, args: list[Typed]) -> Ty
     )
 
 
-@builder("REGEXP_SUBSTR", 2)
+@builder("REGEXP_SUBSTR", 2, strict=True)
 def _regexp_substr(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
     source = convert.to_text(args[0])
     return Typed(f"regexp_extract({source}, {_pattern(args[1], args[0])})", LONGTEXT)
 
 
-@builder("REGEXP_INSTR", 2)
+@builder("REGEXP_INSTR", 2, strict=True)
 def _regexp_instr(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
     source, pattern = convert.to_text(args[0]), _pattern(args[1], args[0])
     before = f"length(string_split_regex({source}, {pattern})[1])"

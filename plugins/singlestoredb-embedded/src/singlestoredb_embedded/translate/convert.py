@@ -247,14 +247,14 @@ def _cast_integer(value: Typed, target: SqlType, strict_null: bool) -> str:
         # A negative number becomes its two's complement, as on the server.
         wide = f"CAST({number} AS HUGEINT)"
         return f"(CASE WHEN {wide} < 0 THEN {wide} + 18446744073709551616 ELSE " \
-               f"least({wide}, 18446744073709551615) END)"  # fmt: skip
+               f"s2.clip({wide}, 0, 18446744073709551615) END)"  # fmt: skip
     if strict_null:
         return f"TRY_CAST({number} AS {target.storage})"
     wide = f"CAST({number} AS {'DOUBLE' if value.type.family == 'float' else 'HUGEINT'})"
     if value.type.family == "float":
         return f"(CASE WHEN {wide} >= {high} THEN {high} WHEN {wide} <= {low} THEN {low} " \
                f"ELSE CAST({wide} AS BIGINT) END)"  # fmt: skip
-    return f"greatest({low}, least({high}, {wide}))"
+    return f"s2.clip({wide}, {low}, {high})"
 
 
 def to_vector(value: Typed, target: SqlType) -> str:
@@ -486,7 +486,7 @@ def _assign_member(value: Typed, sql: str, column: ColumnDef) -> str:
         return f"CASE WHEN {sql} IS NULL THEN NULL {whens} ELSE {_fail(1265, message)} END"
     wanted = ", ".join(quote_string(v) for v in target.values)
     lowered = f"string_split(lower({sql}), ',')"
-    kept = f"list_filter([{wanted}], m -> list_contains({lowered}, lower(m)))"
+    kept = f"list_filter([{wanted}], lambda m: list_contains({lowered}, lower(m)))"
     known = ", ".join(quote_string(low) for low in members)
     return (
         f"CASE WHEN {sql} = '' THEN '' WHEN NOT list_has_all([{known}], {lowered}) THEN "
