@@ -112,7 +112,8 @@ def _column_row(table: Table, position: int, column: ColumnDef) -> tuple[Any, ..
     if kind.kind == "DECIMAL":
         precision, scale = kind.precision, kind.scale
     elif kind.family == "int":
-        precision, scale = kind.digits - (0 if kind.unsigned else 1) or kind.digits, 0
+        digits = {"TINYINT": 3, "SMALLINT": 5, "MEDIUMINT": 7, "INT": 10}
+        precision, scale = digits.get(kind.kind, 20 if kind.unsigned else 19), 0
     elif kind.family == "float":
         precision = 12 if kind.kind == "FLOAT" else 22
     return (
