@@ -327,7 +327,8 @@ def test_an_error_in_the_middle_of_a_result(engine: Any) -> None:
 
 def test_show(engine: Any) -> None:
     engine(
-        "CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(5) NOT NULL DEFAULT 'x' COMMENT 'c', KEY k (s))"
+    columns = "id INT PRIMARY KEY, s VARCHAR(5) NOT NULL DEFAULT 'x' COMMENT 'c', KEY k (s)"
+    engine(f"CREATE TABLE t ({columns})")
     )
     engine("CREATE VIEW v AS SELECT id FROM t")
     assert engine("SHOW DATABASES") == [("information_schema",), ("main",)]
@@ -337,10 +338,8 @@ def test_show(engine: Any) -> None:
     assert engine("SHOW COLUMNS FROM t LIKE 's'") == [("s", "varchar(5)", "NO", "MUL", "x", "")]
     assert engine("DESCRIBE t") == engine("SHOW COLUMNS IN `t`")
     assert engine("SHOW FULL COLUMNS FROM t FROM main")[1][-1] == "c"
-    assert [row[2:5] for row in engine("SHOW INDEXES IN t")] == [
-        ("PRIMARY", 1, "id"),
-        ("k", 1, "s"),
-    ]
+    indexes = [row[2:5] for row in engine("SHOW INDEXES IN t")]
+    assert indexes == [("PRIMARY", 1, "id"), ("k", 1, "s")]
     text = engine("SHOW CREATE TABLE t")[0][1]
     engine("DROP TABLE t")
     engine(text)

@@ -296,10 +296,13 @@ def test_bulk_rows_equal_single_rows(engine: Any) -> None:
     [
         ("TINYINT", "128", 1264), ("TINYINT", "'-129'", 1264), ("TINYINT UNSIGNED", "-1", 1264),
         ("MEDIUMINT", "8388608", 1264), ("INT", "2147483648", 1264), ("INT", "'abc'", 1366),
-        ("BIGINT UNSIGNED", "18446744073709551616", 1264), ("YEAR", "1800", 1264), ("BIT(2)", "4", 1264),
+        ("BIGINT UNSIGNED", "18446744073709551616", 1264), ("YEAR", "1800", 1264),
+        ("BIT(2)", "4", 1264),
         ("DECIMAL(4,2)", "100", 1264), ("DECIMAL(4,2)", "'x'", 1366), ("DOUBLE", "'x'", 1366),
-        ("VARCHAR(3)", "'abcd'", 1406), ("CHAR(2)", "'äöü'", 1406), ("VARBINARY(2)", "X'010203'", 1406),
-        ("DATE", "'2024-02-30'", 1292), ("DATE", "'0000-00-00'", 1292), ("DATETIME", "'nope'", 1292),
+        ("VARCHAR(3)", "'abcd'", 1406), ("CHAR(2)", "'äöü'", 1406),
+        ("VARBINARY(2)", "X'010203'", 1406),
+        ("DATE", "'2024-02-30'", 1292), ("DATE", "'0000-00-00'", 1292),
+        ("DATETIME", "'nope'", 1292),
         ("TIME", "'10:99:00'", 1292), ("JSON", "'{bad'", 1366), ("ENUM('a','b')", "'c'", 1265),
         ("SET('a','b')", "'a,c'", 1265), ("INT NOT NULL", "NULL", 1048),
     ],
@@ -421,7 +424,8 @@ def test_alter_table(shop: Any) -> None:
     shop("ALTER TABLE customers MODIFY age BIGINT, CHANGE city town VARCHAR(50)")
     shop("ALTER TABLE customers DROP COLUMN note, RENAME COLUMN age TO years")
     assert [c[:2] for c in shop("SHOW COLUMNS FROM customers")] == [
-        ("id", "int(11)"), ("name", "varchar(30)"), ("years", "bigint(20)"), ("town", "varchar(50)"),
+        ("id", "int(11)"), ("name", "varchar(30)"), ("years", "bigint(20)"),
+        ("town", "varchar(50)"),
     ]  # fmt: skip
     assert shop.errno("INSERT INTO customers (name, years) VALUES ('ANN', 1)") == 1062
     shop("ALTER TABLE customers DROP INDEX name")
@@ -528,3 +532,35 @@ def test_comments(engine: Any) -> None:
 def test_found_rows(shop: Any) -> None:
     shop("SELECT SQL_CALC_FOUND_ROWS id FROM customers LIMIT 1")
     assert shop("SELECT FOUND_ROWS()") == [(4,)]
+
+
+def test_translations_are_shared_between_constants(shop: Any) -> None:
+    cache = shop.connection._opened().session.engine.translations._items
+    before = len(cache)
+    for number, name in ((1, "Ann"), (2, "bob"), (3, "Cid")):
+        assert shop(f"SELECT name FROM customers WHERE id = {number}") == [(name,)]
+        assert shop("SELECT id FROM customers WHERE name = %s AND id > 0", [name]) == [(number,)]
+    assert len(cache) == before + 2
+    for text, expected in (
+        ("2024-01-02", 2),
+        ("2024-01-02 00:00:00", 2),
+        ("x", 0),
+        ("20240102", 2),
+    ):
+        assert shop(f"SELECT COUNT(*) FROM orders WHERE day = '{text}'") == [(expected,)]
+    for text in ("1", "01", "1.0", "1x"):
+        assert shop(f"SELECT name FROM customers WHERE id = '{text}'") == [("Ann",)]
+    for limit in (1, 2):
+        assert len(shop(f"SELECT id FROM customers WHERE id > 0 LIMIT {limit}")) == limit
+    shop("SET @x = 1")
+    assert shop("SELECT id FROM customers WHERE id = @x") == [(1,)]
+    shop("SET @x = 2")
+    assert shop("SELECT id FROM customers WHERE id = @x") == [(2,)]
+    shop("ALTER TABLE customers MODIFY id BIGINT NOT NULL")
+    assert shop("SELECT id FROM customers WHERE id = 9223372036854775807") == []
+    shop("CREATE TEMPORARY TABLE orders (id INT)")
+    assert shop("SELECT id FROM orders WHERE id = 1") == []
+    shop("DROP TABLE orders")
+    assert shop("SELECT id FROM orders WHERE id = 1") == [(1,)]
+    assert shop("SELECT 1 = 2, name FROM customers WHERE id = 1") == [(0, "Ann")]
+    assert shop("SELECT name FROM customers WHERE 'it''s' = 'it\\'s' AND id = 1") == [("Ann",)]

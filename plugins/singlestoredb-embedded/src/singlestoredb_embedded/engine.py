@@ -17,6 +17,7 @@ import duckdb
 from singlestoredb.exceptions import OperationalError
 
 from . import macros
+from .cache import Cache
 from .catalog import SYSTEM_SCHEMA, Catalog
 from .lex import quote_identifier
 from .locks import LockManager
@@ -47,6 +48,7 @@ class Engine:
         self.path = path
         self.catalog = Catalog()
         self.locks = LockManager()
+        self.translations = Cache()
         self.globals: dict[str, Any] = dict(GLOBAL_DEFAULTS)
         self.users = 0
         """Sessions that hold the engine open."""

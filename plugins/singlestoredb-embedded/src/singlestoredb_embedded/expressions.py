@@ -240,14 +240,14 @@ class ExpressionParser(TokenStream):
                 return Literal("double", text)
             if "." in text:
                 return Literal("decimal", text)
-            return Literal("integer", text)
+            return Literal("integer", text, slot=self.slots.get(token.start))
         if kind == "string":
             self.next()
             value = string_value(token.text, backslash=self.backslash)
             binary = token.text[:7].lower() == "_binary"
             while self.token.kind == "string":  # adjacent literals are one
                 value += string_value(self.next().text, backslash=self.backslash)
-            return Literal("string", value, binary)
+            return Literal("string", value, binary, self.slots.get(token.start))
         if kind == "hex":
             self.next()
             text = token.text

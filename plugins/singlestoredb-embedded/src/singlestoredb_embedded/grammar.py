@@ -130,6 +130,8 @@ class TokenStream:
         self.tokens = tokens
         self.position = 0
         self.backslash = backslash
+        self.slots: dict[int, int] = {}
+        """Offset of a constant that is filled in later → its number."""
 
     # -- looking ---------------------------------------------------------------------------
 

@@ -19,6 +19,8 @@ class Literal:
     """Digits of a number, value of a string, digits of hex and bit strings, ``1`` or ``0``."""
     binary: bool = False
     """Whether a string had the introducer ``_binary``."""
+    slot: int | None = None
+    """Number of a constant whose value is filled in later; see :mod:`.cache`."""
 
 
 @dataclass(slots=True)

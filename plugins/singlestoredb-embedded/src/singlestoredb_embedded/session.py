@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from . import ddl, dml, loaddata, nodes, show, statements, variables
+from .cache import Shape
 from .catalog import INFORMATION_SCHEMA, Table
 from .engine import schema_of
 from .errors import error, from_duckdb, unsupported
@@ -79,6 +80,8 @@ class Session:
         self._running = False
         self._counted = False
         """Whether SQL_CALC_FOUND_ROWS has set ``found_rows``."""
+        self._cacheable = False
+        """Whether the last query's translation serves others of its shape."""
         engine.sessions[self.connection_id] = self
         self.use(database)
 
@@ -173,9 +176,35 @@ class Session:
         self._cancelled.clear()
         self.statement = parser.text(0, len(parser.tokens) - 1)
         try:
+            words = (token.word for token in parser.tokens[:4])
+            counts = "SQL_CALC_FOUND_ROWS" in words  # runs a second query
+            if parser.tokens[0].word == "SELECT" and "\1" not in parser.sql and not counts:
+                return self._select_cached(parser)
             return self._run(parser.statement())
         except RecursionError:
             raise unsupported("an expression nested so deeply") from None
+
+    def _select_cached(self, parser: StatementParser) -> Changed | Selected:
+        shape = Shape(parser.tokens, backslash=parser.backslash)
+        key = (
+            shape.key, self.database, self.vectors, parser.backslash, self.engine.catalog.version,
+            self.connection_id if self.temporary else 0,
+        )  # fmt: skip
+        kept = self.engine.translations.get(key)
+        if kept is None:
+            parser.slots = shape.slots
+            self._cacheable = False
+            outcome = self._run(parser.statement())
+            if isinstance(outcome, Selected):
+                if self._cacheable and not self.temporary:
+                    self.engine.translations.put(key, outcome)
+                return shape.fill(outcome)
+            return outcome
+        self.warnings = []
+        self.row_count = -1
+        if not self.autocommit:
+            self.transaction.begin()
+        return shape.fill(kept)
 
     def _run(self, statement: Statement) -> Changed | Selected:
         if not isinstance(statement, statements.Show) or statement.what not in (
@@ -220,8 +249,11 @@ class Session:
         """Translate a query."""
         if not self.autocommit:
             self.transaction.begin()
-        compiled = self.translator().query(query)
+        translator = self.translator()
+        compiled = translator.query(query)
+        self._cacheable = not translator.volatile
         if isinstance(query, nodes.Select) and query.calc_found_rows:
+            self._cacheable = False
             unlimited = replace(query, limit=None, offset=None, order=[])
             total = self.translator().query(unlimited)
             rows = self.read(f"SELECT count(*) FROM ({total.sql}) AS t")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from singlestoredb_embedded import nodes
+from singlestoredb_embedded.cache import slot
 from singlestoredb_embedded.errors import error, unsupported
 from singlestoredb_embedded.functions import FUNCTIONS, dates, jsons, numeric, strings, vectors
 from singlestoredb_embedded.lex import quote_string
@@ -417,6 +418,9 @@ def order_key(value: Typed, descending: bool) -> str:
 def literal(node: nodes.Literal) -> Typed:
     """Translate a constant."""
     kind, body = node.kind, node.text
+    if node.slot is not None:
+        return Typed(slot(node.slot), BIGINT if kind == "integer" else text(len(body)), node,
+                     nullable=False)  # fmt: skip
     if kind == "null":
         return Typed("NULL", NULL, node)
     if kind == "string":

@@ -67,7 +67,8 @@ class QueryTranslator(ExpressionTranslator):
         self.environment = environment
         self.database = environment.database
         self.volatile = False
-        """Whether the statement may answer differently when it runs again."""
+        """Whether another run may need another translation: it uses the time, a variable, or what
+        the catalog holds."""
         self.tables: set[tuple[str, str]] = set()
         """Tables read: (database, name)."""
         self._aliases = 0
@@ -79,22 +80,27 @@ class QueryTranslator(ExpressionTranslator):
 
     @property
     def user(self) -> str:
+        self.volatile = True
         return self.environment.user
 
     @property
     def connection_id(self) -> int:
+        self.volatile = True
         return self.environment.connection_id
 
     @property
     def last_insert_id(self) -> int:
+        self.volatile = True
         return self.environment.last_insert_id
 
     @property
     def row_count(self) -> int:
+        self.volatile = True
         return self.environment.row_count
 
     @property
     def found_rows(self) -> int:
+        self.volatile = True
         return self.environment.found_rows
 
     @property
@@ -102,9 +108,11 @@ class QueryTranslator(ExpressionTranslator):
         return self.environment.now
 
     def variable(self, name: str) -> Any:
+        self.volatile = True
         return self.environment.variable(name)
 
     def user_variable(self, name: str) -> Any:
+        self.volatile = True
         return self.environment.user_variable(name)
 
     def sleep(self, seconds: float) -> None:
@@ -476,6 +484,7 @@ class QueryTranslator(ExpressionTranslator):
         return self._derived(compiled.sql, outputs, alias, scope)
 
     def _virtual(self, source: nodes.TableName, scope: Scope, alias: str) -> str:
+        self.volatile = True
         found = self.environment.virtual_table(source.name.lower())
         if found is None:
             raise error(1109, f"Unknown table '{source.name}' in information_schema")
