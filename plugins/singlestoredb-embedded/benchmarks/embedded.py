@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import singlestoredb as s2
 from singlestoredb_hookspecs import StatementRequest
@@ -31,7 +32,7 @@ def measure(what: str, unit: str, count: int, run: Callable[[], object]) -> None
 def main(rows: int) -> None:
     """Run everything."""
     connection = s2.connect("embedded://", local_infile=True)
-    driver = connection._opened()
+    driver: Any = connection._opened()
 
     def run(sql: str) -> None:
         driver.execute(StatementRequest(sql)).close()

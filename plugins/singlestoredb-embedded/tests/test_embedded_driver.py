@@ -326,10 +326,8 @@ def test_an_error_in_the_middle_of_a_result(engine: Any) -> None:
 
 
 def test_show(engine: Any) -> None:
-    engine(
     columns = "id INT PRIMARY KEY, s VARCHAR(5) NOT NULL DEFAULT 'x' COMMENT 'c', KEY k (s)"
     engine(f"CREATE TABLE t ({columns})")
-    )
     engine("CREATE VIEW v AS SELECT id FROM t")
     assert engine("SHOW DATABASES") == [("information_schema",), ("main",)]
     assert engine("SHOW TABLES") == [("t",), ("v",)]
@@ -395,6 +393,7 @@ def test_params_of_the_contract() -> None:
     params = ConnectionParams(driver="embedded", autocommit=False, init_command="SET @x = 5")
     with EmbeddedConnection(params) as connection:
         assert connection.autocommit is False
-        assert connection.execute(StatementRequest("SELECT @x")).read_rows(None) == [(5,)]
+        result: Any = connection.execute(StatementRequest("SELECT @x"))
+        assert result.read_rows(None) == [(5,)]
         assert connection.info.database == "main"
         assert connection.info.connection_id

@@ -23,9 +23,9 @@ from singlestoredb_hookspecs import (
 
 from .arrow import BatchQueue, BatchReader
 from .engine import DEFAULT_DATABASE, open_engine
+from .parser import StatementParser
 from .results import Outcome, Rows, converters
 from .session import Changed, Session
-from .statements import StatementParser
 from .translate.output import Selected
 
 NAME = "embedded"

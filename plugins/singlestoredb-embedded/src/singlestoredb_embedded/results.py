@@ -165,8 +165,7 @@ def _converter(kind: SqlType, column: Column, parse_json: bool) -> Converter | N
     if family == "decimal":
         return _decimals(kind.scale)
     if family == "date":
-        from_ordinal = datetime.date.fromordinal
-        return _each(lambda days: from_ordinal(days + _EPOCH_ORDINAL))
+        return _dates
     if family == "datetime":
         delta = datetime.timedelta
         return _each(lambda us: _EPOCH + delta(0, 0, us))
@@ -178,6 +177,13 @@ def _converter(kind: SqlType, column: Column, parse_json: bool) -> Converter | N
     if family == "vector":
         return _vectors(kind) if column.type_code > 2000 else None
     return None
+
+
+def _dates(column: list[Any]) -> list[Any]:
+    # Days repeat: one date object for each that occurs.
+    from_ordinal = datetime.date.fromordinal
+    made = {d: None if d is None else from_ordinal(d + _EPOCH_ORDINAL) for d in set(column)}
+    return [made[d] for d in column]
 
 
 def _decimals(scale: int) -> Converter:

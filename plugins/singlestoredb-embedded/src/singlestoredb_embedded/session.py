@@ -18,7 +18,8 @@ from .errors import error, from_duckdb, unsupported
 from .grammar import empty_query
 from .information_schema import virtual_table
 from .lex import Token, quote_identifier, split_statements, tokenize
-from .statements import Statement, StatementParser
+from .parser import StatementParser
+from .statements import Statement
 from .transactions import Run, Transaction
 from .translate.output import Selected, select
 from .translate.query import QueryTranslator, VirtualTable
