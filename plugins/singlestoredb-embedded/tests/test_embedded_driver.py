@@ -15,11 +15,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from singlestoredb_embedded import arrow
-from singlestoredb_embedded.driver import EmbeddedConnection, s2_driver_info, s2_open_driver
 
 import singlestoredb as s2
 from singlestoredb.columnar.types import result_schema
+from singlestoredb_embedded import arrow
+from singlestoredb_embedded.driver import EmbeddedConnection, s2_driver_info, s2_open_driver
 from singlestoredb_hookspecs import ConnectionParams, StatementRequest
 
 ALL_TYPES = (
@@ -88,6 +88,13 @@ def test_cancel_a_query_and_a_stream(make_engine: Any) -> None:
     assert engine.errno(numbers) == 1317
     assert time.monotonic() - start < 20
     assert engine("SELECT 1") == [(1,)]
+    stream = engine.connection._opened().execute(
+        StatementRequest(numbers.replace("COUNT(*)", "a.i"), buffered=False)
+    )
+    assert stream.read_rows(1) != []
+    engine.connection.cancel()
+    with pytest.raises(s2.OperationalError, match="1317"):
+        stream.read_rows(10**9)
     other = make_engine("embedded://cancel")
     number = engine("SELECT CONNECTION_ID()")[0][0]
     threading.Timer(0.3, lambda: other(f"KILL QUERY {number}")).start()

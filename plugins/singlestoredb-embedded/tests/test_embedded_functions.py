@@ -16,10 +16,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from singlestoredb_embedded.functions import FUNCTIONS
 
 import singlestoredb as s2
 from singlestoredb.testing.servers import MariaDB
+from singlestoredb_embedded.functions import FUNCTIONS
 
 # One expression per line; a function's cases stand together.
 ORACLE: dict[str, str] = {

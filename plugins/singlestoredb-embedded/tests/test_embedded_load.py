@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from singlestoredb_embedded.loaddata import pieces
 
 import singlestoredb as s2
+from singlestoredb_embedded.loaddata import pieces
 
 
 @pytest.fixture
@@ -77,6 +77,14 @@ def test_sources(table: Any, tmp_path: Path) -> None:
     assert table("SELECT GROUP_CONCAT(id ORDER BY id) FROM t") == [("1,2,3,4,5,6,7,8,9,10,11,12",)]
     with pytest.raises(s2.OperationalError, match="cannot be read"):
         list(pieces(5))
+
+
+def test_only_the_named_file_is_read(table: Any, tmp_path: Path) -> None:
+    (tmp_path / "a1.tsv").write_text("1\n")
+    (tmp_path / "a*.tsv").write_text("2\n")
+    assert table.count(f"LOAD DATA LOCAL INFILE '{tmp_path}/a*.tsv' INTO TABLE t (id)") == 1
+    assert table("SELECT id FROM t") == [(2,)]
+    assert table.errno(f"LOAD DATA LOCAL INFILE '{tmp_path}/a?.tsv' INTO TABLE t (id)") == 1017
 
 
 def test_keys_and_conversions(engine: Any) -> None:

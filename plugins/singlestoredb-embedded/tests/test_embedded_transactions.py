@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from singlestoredb_embedded import transactions
 
 import singlestoredb as s2
+from singlestoredb_embedded import transactions
 
 
 @pytest.fixture
@@ -112,6 +112,16 @@ def test_changes_that_cannot_be_repeated_are_not_lost_in_silence(
     assert one.errno("COMMIT") == 1180
     one("INSERT INTO t VALUES (71, 1)")
     assert two("SELECT COUNT(*) FROM t") == [(3,)]
+
+
+def test_random_values_are_not_made_twice(pair: tuple[Any, Any]) -> None:
+    one, two = pair
+    one("CREATE TABLE r (u VARCHAR(36))")
+    one("BEGIN")
+    one("INSERT INTO r VALUES (UUID())")
+    one.error("INSERT INTO t VALUES (1, 1)")
+    assert "UUID()" in str(one.error("COMMIT").errmsg)
+    assert two("SELECT COUNT(*) FROM r") == [(0,)]
 
 
 def test_hot_row_loses_no_update(pair: tuple[Any, Any], tmp_path: Path) -> None:

@@ -120,7 +120,11 @@ def insert(session: Session, node: nodes.Insert) -> Changed:
         update = (node.on_duplicate, node.row_alias) if mode == "update" else None
         return store(session, translator, table, names, source, mode, run, ids, update)
 
-    return session.change([table], work)
+    return session.change([table], work, no_replay=lambda: _random(translator))
+
+
+def _random(translator: QueryTranslator) -> str | None:
+    return "RAND() and UUID() cannot be repeated" if translator.random else None
 
 
 def insert_columns(table: Table, names: list[str] | None) -> list[ColumnDef]:
@@ -517,7 +521,7 @@ def update(session: Session, node: nodes.Update) -> Changed:
         recompute(session, table, run)
         return Changed(affected)
 
-    return session.change([table], work)
+    return session.change([table], work, no_replay=lambda: _random(translator))
 
 
 def _target_of(session: Session, node: nodes.Update, scope: Scope) -> tuple[Table, str]:
@@ -574,7 +578,9 @@ def delete(session: Session, node: nodes.Delete) -> Changed:
         run("DROP TABLE temp.main.s2_gone")
         return Changed(affected)
 
-    return session.change([table for table, _ in targets], work)
+    return session.change(
+        [table for table, _ in targets], work, no_replay=lambda: _random(translator)
+    )
 
 
 def _delete_target(session: Session, target: nodes.TableName, scope: Scope) -> tuple[Table, str]:

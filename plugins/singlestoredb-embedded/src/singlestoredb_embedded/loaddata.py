@@ -7,6 +7,7 @@ import mmap
 import os
 import queue
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,14 @@ def _source(session: Session, statement: LoadData) -> Iterator[str]:
     if statement.path != ":stream:":
         if not os.path.isfile(statement.path):
             raise OperationalError(1017, f"Can't find file '{statement.path}'")
-        yield statement.path
+        if not re.search(r"[*?\[]", statement.path):
+            yield statement.path
+            return
+        # DuckDB would take the name for a pattern and read other files too.
+        with _temporary() as (copy, write):
+            write(b"")
+            shutil.copyfile(statement.path, copy)
+            yield copy
         return
     stream = session.infile
     if stream is None:
@@ -245,7 +253,7 @@ def _load(session: Session, statement: LoadData, table: Table, path: str, escape
         return session.change(
             [table],
             lambda run: _insert(session, statement, table, names, given, path, escaped, typed, run),
-            no_replay="LOAD DATA cannot be repeated",
+            no_replay=lambda: "LOAD DATA cannot be repeated",
         )
 
     plain = [g is not None and g.type.family in _PLAIN and not g.type.unsigned for g in given]
@@ -357,6 +365,7 @@ def _reader(statement: LoadData, path: str, kinds: list[str]) -> str:
         "escape": quote_string(statement.enclosed),
         "nullstr": quote_string(null),
         "header": "false",
+        "compression": "'none'",
         "auto_detect": "false",
         "skip": str(statement.skip_lines),
         "max_line_size": str(64 * _CHUNK),

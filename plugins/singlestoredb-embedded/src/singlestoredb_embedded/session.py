@@ -81,6 +81,8 @@ class Session:
         self._running = False
         self._counted = False
         """Whether SQL_CALC_FOUND_ROWS has set ``found_rows``."""
+        self._streams: list[duckdb.DuckDBPyConnection] = []
+        """Cursors of unbuffered results that are open."""
         self._cacheable = False
         """Whether the last query's translation serves others of its shape."""
         engine.sessions[self.connection_id] = self
@@ -353,7 +355,11 @@ class Session:
         )
 
     def change(
-        self, tables: list[Table], work: Callable[[Run], T], *, no_replay: str | None = None
+        self,
+        tables: list[Table],
+        work: Callable[[Run], T],
+        *,
+        no_replay: Callable[[], str | None] = lambda: None,
     ) -> T:
         """Change ``tables`` by ``work``, atomically; see :meth:`Transaction.change`."""
         if not self.autocommit:
@@ -384,7 +390,15 @@ class Session:
         except duckdb.Error as exc:
             cursor.close()
             raise from_duckdb(exc) from exc
-        return capsule, (lambda: None) if shared else cursor.close
+        if shared:
+            return capsule, lambda: None
+        self._streams.append(cursor)
+
+        def free() -> None:
+            self._streams.remove(cursor)
+            cursor.close()
+
+        return capsule, free
 
     def receive(self, load: Callable[[], int]) -> int:
         """Receive a whole result; return its number of rows."""
@@ -407,6 +421,8 @@ class Session:
         self._cancelled.set()
         if self._running:
             self.connection.interrupt()
+        for cursor in list(self._streams):
+            cursor.interrupt()
 
     # -- the end ---------------------------------------------------------------------------
 

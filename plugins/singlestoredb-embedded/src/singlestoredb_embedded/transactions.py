@@ -125,11 +125,11 @@ class Transaction:
         work: Callable[[Run], T],
         *,
         timeout: float,
-        no_replay: str | None = None,
+        no_replay: Callable[[], str | None] = lambda: None,
     ) -> T:
         """Run a change's ``work`` atomically, with its ``tables`` locked.
 
-        ``no_replay`` says why it cannot be repeated, if it cannot.
+        ``no_replay`` tells afterwards why it cannot be repeated, if it cannot.
         """
         try:
             return self._change(tables, work, timeout, no_replay)
@@ -142,7 +142,7 @@ class Transaction:
         tables: list[tuple[str, str]],
         work: Callable[[Run], T],
         timeout: float,
-        no_replay: str | None,
+        no_replay: Callable[[], str | None],
     ) -> T:
         self._check()
         fresh = self.active and not self._log
@@ -163,7 +163,7 @@ class Transaction:
             self._locks.acquire(self, tables, timeout)
         raise AssertionError("unreachable")
 
-    def _attempt(self, work: Callable[[Run], T], no_replay: str | None) -> T:
+    def _attempt(self, work: Callable[[Run], T], no_replay: Callable[[], str | None]) -> T:
         single = not self.active
         done: list[str] = []
 
@@ -185,7 +185,7 @@ class Transaction:
                 self._restore(exc)
             raise
         if not single:
-            self._remember(done, no_replay)
+            self._remember(done, no_replay())
         return result
 
     def _abandon(self) -> None:

@@ -111,7 +111,7 @@ def _found_rows(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
 
 @builder("UUID", 0)
 def _uuid(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
-    context.mark_volatile()
+    context.mark_random()
     return Typed("CAST(uuid() AS VARCHAR)", SqlType("VARCHAR", length=36), nullable=False)
 
 

@@ -137,7 +137,7 @@ def _mod(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
 def _rand(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
     if args:
         raise unsupported("RAND with a seed")
-    context.mark_volatile()
+    context.mark_random()
     return Typed("random()", DOUBLE, exact=True)
 
 

@@ -40,6 +40,9 @@ class Context(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait, unless the statement is cancelled."""
 
+    def mark_random(self) -> None:
+        """Note that repeating the statement would give other values."""
+
     def mark_volatile(self) -> None:
         """Note that the statement may answer differently each time."""
 

@@ -69,8 +69,8 @@ class QueryTranslator(ExpressionTranslator):
         self.volatile = False
         """Whether another run may need another translation: it uses the time, a variable, or what
         the catalog holds."""
-        self.tables: set[tuple[str, str]] = set()
-        """Tables read: (database, name)."""
+        self.random = False
+        """Whether it calls RAND() or UUID()."""
         self._aliases = 0
         self._common: list[dict[str, Compiled]] = []
         self._windows: list[dict[str, nodes.Window]] = []
@@ -120,6 +120,9 @@ class QueryTranslator(ExpressionTranslator):
 
     def mark_volatile(self) -> None:
         self.volatile = True
+
+    def mark_random(self) -> None:
+        self.random = True
 
     def fresh(self) -> str:
         self._aliases += 1
@@ -445,7 +448,6 @@ class QueryTranslator(ExpressionTranslator):
         table = self.environment.table(source.database or self.database or None, source.name)
         if table.view is not None:
             return self._view(table, alias, scope)
-        self.tables.add((table.database, table.name))
         relation, name = self.relation(table, alias, None if source.alias else table.database)
         self._add(scope, relation)
         return f"{self.environment.physical(table)} AS {name}"
