@@ -1,0 +1,5 @@
+"""Other address of :mod:`singlestoredb.management.projects`."""
+
+from .projects import Project
+
+__all__ = ["Project"]
