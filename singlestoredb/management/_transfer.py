@@ -103,6 +103,7 @@ def watched(
 @contextlib.contextmanager
 def _bars(title: str) -> Iterator[ProgressCallback]:
     from rich import progress as rich_progress
+    from rich.console import Console
 
     bars = rich_progress.Progress(
         rich_progress.TextColumn("{task.description}"),
@@ -110,6 +111,7 @@ def _bars(title: str) -> Iterator[ProgressCallback]:
         rich_progress.DownloadColumn(),
         rich_progress.TransferSpeedColumn(),
         rich_progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
     )
     with bars:
         total = bars.add_task(title, total=None)
