@@ -131,6 +131,18 @@ class ManagementAPI(AbstractContextManager["ManagementAPI"]):
         """How the service behaves; change its attributes at any time."""
         return self._world.behaviour
 
+    @property
+    def endpoint(self) -> str | None:
+        """What deployments that are made from now on report as their endpoint.
+
+        Without one they report names of hosts that do not exist.
+        """
+        return self._world.endpoint
+
+    @endpoint.setter
+    def endpoint(self, value: str | None) -> None:
+        self._world.endpoint = value
+
     # -- watching --
 
     @property
