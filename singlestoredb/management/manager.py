@@ -280,10 +280,10 @@ class Manager(Shown):
             current = getattr(out, "state", None)
             if not isinstance(current, str):
                 raise ManagementError(msg=f"{type(out).__name__} has no state to wait on")
-            current = current.strip().lower()
-            if current in wanted:
+            current = current.strip()
+            if current.lower() in wanted:
                 return out
-            if current in _END_STATES:
+            if current.lower() in _END_STATES:
                 raise ManagementError(
                     msg=f"{out} is {current}; it will never be {' or '.join(targets)}"
                 )
