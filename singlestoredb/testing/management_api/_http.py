@@ -348,10 +348,14 @@ class _Handler(BaseHTTPRequestHandler):
                 )
                 return _reply(self.server.router.find(request)(request))
         except (Refused, PathRefused) as exc:
-            if world.behaviour.json_errors:
-                error = {"code": f"E{exc.status}", "message": exc.text, "requestID": "req-1"}
-                return Reply(exc.status, json.dumps(error).encode())
-            return Reply(exc.status, exc.text.encode(), "text/plain; charset=utf-8")
+            status, text = exc.status, exc.text
+        except Exception as exc:
+            # A mistake in the service, or in how a test steers it: told to whoever asked.
+            status, text = 500, f"the local service failed: {exc!r}"
+        if world.behaviour.json_errors:
+            error = {"code": f"E{status}", "message": text, "requestID": "req-1"}
+            return Reply(status, json.dumps(error).encode())
+        return Reply(status, text.encode(), "text/plain; charset=utf-8")
 
     # -- out --
 
