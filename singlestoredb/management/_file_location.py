@@ -24,7 +24,7 @@ from ._file_io import (
     spool,
     written_whole,
 )
-from ._files_object import FilesObject, RemoteFile
+from ._files_object import FilesObject, ReadBytes, ReadText, RemoteFile, WriteBytes, WriteText
 from ._paths import (
     IgnoreRules,
     PathLike,
@@ -75,6 +75,24 @@ class FileLocation(Shown, ABC):
 
     # -- one file --
 
+    @overload
+    def open(
+        self, path: PathLike, mode: ReadText = ..., encoding: str | None = ...
+    ) -> FilesObjectTextReader: ...
+    @overload
+    def open(
+        self, path: PathLike, mode: ReadBytes, encoding: str | None = ...
+    ) -> FilesObjectBytesReader: ...
+    @overload
+    def open(
+        self, path: PathLike, mode: WriteText, encoding: str | None = ...
+    ) -> FilesObjectTextWriter: ...
+    @overload
+    def open(
+        self, path: PathLike, mode: WriteBytes, encoding: str | None = ...
+    ) -> FilesObjectBytesWriter: ...
+    @overload
+    def open(self, path: PathLike, mode: str = ..., encoding: str | None = ...) -> RemoteFile: ...
     def open(self, path: PathLike, mode: str = "r", encoding: str | None = None) -> RemoteFile:
         """Open a file; what is returned is a file object of the kind that ``open`` returns.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._dates import to_datetime
 from ._entity import Shown
@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from ._file_location import FileLocation
     from .manager import Manager
 
-RemoteFile = Union[  # noqa: UP007  # evaluated at run time
-    FilesObjectBytesReader, FilesObjectTextReader, FilesObjectBytesWriter, FilesObjectTextWriter
-]
+RemoteFile = (
+    FilesObjectBytesReader | FilesObjectTextReader | FilesObjectBytesWriter | FilesObjectTextWriter
+)
+ReadText = Literal["r", "rt", "tr"]
+ReadBytes = Literal["rb", "br"]
+WriteText = Literal["w", "wt", "tw", "x", "xt", "tx"]
+WriteBytes = Literal["wb", "bw", "xb", "bx"]
 
 
 class FilesObject(Shown):
@@ -93,6 +97,16 @@ class FilesObject(Shown):
             )
         return self._location
 
+    @overload
+    def open(self, mode: ReadText = ..., encoding: str | None = ...) -> FilesObjectTextReader: ...
+    @overload
+    def open(self, mode: ReadBytes, encoding: str | None = ...) -> FilesObjectBytesReader: ...
+    @overload
+    def open(self, mode: WriteText, encoding: str | None = ...) -> FilesObjectTextWriter: ...
+    @overload
+    def open(self, mode: WriteBytes, encoding: str | None = ...) -> FilesObjectBytesWriter: ...
+    @overload
+    def open(self, mode: str = ..., encoding: str | None = ...) -> RemoteFile: ...
     def open(self, mode: str = "r", encoding: str | None = None) -> RemoteFile:
         """Open the file; see :meth:`FileSpace.open`."""
         place = self._place()

@@ -7,8 +7,14 @@ from typing import IO, Any, Literal, overload
 
 from singlestoredb import config
 
+from ._file_io import (
+    FilesObjectBytesReader,
+    FilesObjectBytesWriter,
+    FilesObjectTextReader,
+    FilesObjectTextWriter,
+)
 from ._file_location import FileLocation, IgnoreFiles, Patterns
-from ._files_object import FilesObject, RemoteFile
+from ._files_object import FilesObject, ReadBytes, ReadText, RemoteFile, WriteBytes, WriteText
 from ._paths import PathLike, normalize_remote_path, segment
 from ._transfer import DEFAULT_WORKERS, ProgressCallback
 from .errors import ManagementError
@@ -71,6 +77,26 @@ class Stage(FileLocation):
     def _put_folder(self, path: str) -> None:
         self._manager._put(self._route(path + "/"), params={"isFile": "false"})
 
+    @overload
+    def open(
+        self, stage_path: PathLike, mode: ReadText = ..., encoding: str | None = ...
+    ) -> FilesObjectTextReader: ...
+    @overload
+    def open(
+        self, stage_path: PathLike, mode: ReadBytes, encoding: str | None = ...
+    ) -> FilesObjectBytesReader: ...
+    @overload
+    def open(
+        self, stage_path: PathLike, mode: WriteText, encoding: str | None = ...
+    ) -> FilesObjectTextWriter: ...
+    @overload
+    def open(
+        self, stage_path: PathLike, mode: WriteBytes, encoding: str | None = ...
+    ) -> FilesObjectBytesWriter: ...
+    @overload
+    def open(
+        self, stage_path: PathLike, mode: str = ..., encoding: str | None = ...
+    ) -> RemoteFile: ...
     def open(
         self, stage_path: PathLike, mode: str = "r", encoding: str | None = None
     ) -> RemoteFile:

@@ -20,7 +20,7 @@ from urllib3.response import HTTPResponse
 
 from singlestoredb import get_option
 from singlestoredb.exceptions import ManagementError
-from singlestoredb.management import errors, timing
+from singlestoredb.management import errors
 from singlestoredb.management._transport import build_retry, check_base_url, enable_http_tracing
 from singlestoredb.management.cluster import ClusterManager, manage_clusters
 from singlestoredb.management.export import ExportService
@@ -238,7 +238,7 @@ def test_retry_after_is_honoured_within_reason(
     api: ManagementAPI, workspaces: WorkspaceManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(timing.time, "sleep", slept.append)
+    monkeypatch.setattr("singlestoredb.management.timing.time.sleep", slept.append)
     api.fault(status=429, headers={"Retry-After": "7"})
     api.fault(status=429, headers={"Retry-After": "86400"})
     assert workspaces.organization.name == "Test Organization"
@@ -259,7 +259,7 @@ def test_rate_limit_error_says_how_long(
 def test_backoff_grows_with_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SINGLESTOREDB_MANAGEMENT_RETRY_BACKOFF", "0.5")
     slept: list[float] = []
-    monkeypatch.setattr(timing.time, "sleep", slept.append)
+    monkeypatch.setattr("singlestoredb.management.timing.time.sleep", slept.append)
     policy = build_retry()
     for _ in range(4):
         policy = policy.increment("GET", "/", response=HTTPResponse(status=503))
@@ -417,7 +417,7 @@ def test_source_is_asked_again_when_the_token_expires(api: ManagementAPI) -> Non
     manager = WorkspaceManager(lambda: tokens[-1])
     manager.create_team("t")
     api.advance(61)
-    asked = []
+    asked: list[int] = []
 
     def source() -> str:
         # The first call is the routine one before each request.

@@ -208,14 +208,14 @@ def test_writing_and_reading_bytes(place: Stage | FileSpace) -> None:
         file.write(b"x")
         file.seek(0, os.SEEK_END)
         file.truncate(8)
-    with place.open("f", "rb") as file:
-        assert isinstance(file, FilesObjectBytesReader)
-        assert file.seek(-4, os.SEEK_END) == 4
+    with place.open("f", "rb") as back:
+        assert isinstance(back, FilesObjectBytesReader)
+        assert back.seek(-4, os.SEEK_END) == 4
         buffer = bytearray(4)
-        assert file.readinto(buffer) == 4
+        assert back.readinto(buffer) == 4
         assert buffer == b"x567"
-        assert file.fileno() > 2
-        assert file.read() == b""
+        assert back.fileno() > 2
+        assert back.read() == b""
 
 
 def test_encodings(place: Stage | FileSpace) -> None:
@@ -234,7 +234,7 @@ def test_library_formats_can_use_the_files(place: Stage | FileSpace) -> None:
 
     with place.open("a.zip", "wb") as file, zipfile.ZipFile(file, "w") as archive:
         archive.writestr("inner.csv", "a,b\n1,2\n")
-    with place.open("a.zip", "rb") as file, zipfile.ZipFile(file) as archive:
+    with place.open("a.zip", "rb") as back, zipfile.ZipFile(back) as archive:
         rows = archive.read("inner.csv").decode().splitlines()
     assert list(csv.DictReader(rows)) == [{"a": "1", "b": "2"}]
 
@@ -275,11 +275,11 @@ def test_an_exception_in_the_block_sends_nothing(
 ) -> None:
     place.upload_file(io.BytesIO(b"old"), "f")
     api.forget_requests()
-    file = place.open("f", mode)
+    file: Any = place.open("f", mode)
 
     def accident() -> None:
         with file:
-            file.write("half" if mode == "w" else b"half")  # type: ignore[arg-type]  # one for each
+            file.write("half" if mode == "w" else b"half")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -293,9 +293,10 @@ def test_an_exception_in_the_block_sends_nothing(
 def test_a_file_that_nobody_closes_is_not_sent(
     place: Stage | FileSpace, api: ManagementAPI, mode: str
 ) -> None:
-    file = place.open("f", mode)
-    file.discard()  # type: ignore[union-attr]  # a writer
+    file: Any = place.open("f", mode)
+    file.discard()
     assert file.closed
+    del file
     forgotten = [place.open("f", mode)]
     api.forget_requests()
     with pytest.warns(ResourceWarning, match="'f' was never closed"):

@@ -132,8 +132,8 @@ def test_named_list() -> None:
     assert items[1:] == list(items)[1:]
     assert items.names() == ["a", "b", "1"]
     assert items.ids() == ["1"]
-    assert "b" in items
-    assert "c" not in items
+    names: list[object] = ["b", "c"]
+    assert [name in items for name in names] == [True, False]
     assert items[1] in items
     assert items.get("c", None) is None
     for look_up in (items.get, items.__getitem__):
@@ -147,9 +147,14 @@ def test_list_helpers() -> None:
     assert utils.listify_obj({}) == utils.listify_obj([{}]) == [{}]
     with pytest.raises(ValueError, match="one"):
         utils.single_item(["a", "b"])
-    for helper, bad in ((utils.listify, [1]), (utils.listify_obj, "a"), (utils.stringify, [1])):
+    wrong: list[tuple[Any, Any]] = [
+        (utils.listify, [1]),
+        (utils.listify_obj, "a"),
+        (utils.stringify, [1]),
+    ]
+    for helper, bad in wrong:
         with pytest.raises(TypeError):
-            helper(bad)  # type: ignore[operator]  # wrong on purpose
+            helper(bad)
 
 
 def test_ttl_property_is_kept_for_each_object(monkeypatch: pytest.MonkeyPatch) -> None:

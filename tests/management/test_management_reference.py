@@ -527,7 +527,7 @@ def recorded() -> Iterator[None]:
     try:
         yield
     finally:
-        threading.setprofile(None)  # type: ignore[arg-type]  # the documented way to end it
+        threading.setprofile(None)
         sys.setprofile(before)
 
 
@@ -562,7 +562,7 @@ def codes(found: Any) -> set[CodeType]:
     if isinstance(found, property):
         found = getattr(found, "_compute", found.fget)
     if inspect.isclass(found):
-        found = found.from_str if issubclass(found, enum.Enum) else found.__init__  # type: ignore[attr-defined,misc]  # of our enums
+        found = found.from_str if issubclass(found, enum.Enum) else found.__init__  # type: ignore[attr-defined]  # of our enums
     while hasattr(found, "__wrapped__"):
         found = found.__wrapped__
     return {getattr(found, "__func__", found).__code__}

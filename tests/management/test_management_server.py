@@ -87,7 +87,11 @@ def test_bodies_that_are_no_objects(api: ManagementAPI) -> None:
 def test_names_are_unique_while_they_live(
     api: ManagementAPI, workspaces: WorkspaceManager, group: WorkspaceGroup
 ) -> None:
-    body = {"name": "group", "firewallRanges": [], "regionID": workspaces.regions[0].id}
+    body: dict[str, Any] = {
+        "name": "group",
+        "firewallRanges": [],
+        "regionID": workspaces.regions[0].id,
+    }
     res = call(api, "POST", "/v1/workspaceGroups", json=body)
     assert "already exists" in res.text
     group.terminate(wait_on_terminated=True)

@@ -37,7 +37,7 @@ def slept(monkeypatch: pytest.MonkeyPatch, api: ManagementAPI) -> list[float]:
         passed[0] += seconds
         api.advance(seconds)
 
-    monkeypatch.setattr(timing.time, "sleep", sleep)
+    monkeypatch.setattr("singlestoredb.management.timing.time.sleep", sleep)
     monkeypatch.setattr(timing, "now", lambda: real() + passed[0])
     return out
 
@@ -102,7 +102,7 @@ def test_slow_refetches_count_as_waiting(
 
     def slow(id: str) -> Workspace:
         calls.append(id)
-        timing.time.sleep(80)
+        timing.sleep(80, "slow service")
         return fetch(id)
 
     workspaces.get_workspace = slow  # type: ignore[method-assign]  # a slow service
