@@ -140,10 +140,12 @@ def _keep_header(request: Any) -> Any:
     return request
 
 
-def new_session() -> requests.Session:
+def new_session(base_url: str) -> requests.Session:
     """Return a session with our headers, retries and connection pool, without a token."""
     requests_module = load_requests()
     session: requests.Session = requests_module.Session()
+    # What is meant for this machine must not leave it by a proxy of the environment.
+    session.trust_env = not _is_loopback(base_url)
     session.headers.update(
         {
             "Accept": "application/json",
@@ -163,6 +165,11 @@ def new_session() -> requests.Session:
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
 
+def _is_loopback(url: str) -> bool:
+    host = urllib.parse.urlsplit(url).hostname
+    return host is not None and _LOOPBACK.fullmatch(host) is not None
+
+
 def check_base_url(url: str) -> str:
     """Return the service's root, ending in ``/``, if a token may be sent there.
 
@@ -177,7 +184,7 @@ def check_base_url(url: str) -> str:
             msg=f"base URL must not hold credentials: {_no_userinfo(url)}",
             hint="pass the token as access_token",
         )
-    in_the_clear = parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname)
+    in_the_clear = parts.scheme == "http" and not _is_loopback(url)
     if in_the_clear and os.environ.get("SINGLESTOREDB_MANAGEMENT_ALLOW_HTTP") != "1":
         raise ManagementError(
             msg=f"refused to send a token in the clear to {parts.hostname}",

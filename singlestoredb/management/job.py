@@ -258,7 +258,7 @@ def _known(kind: type[E], text: str) -> E:
         raise InvalidResponseError(msg=str(exc)) from None
 
 
-@dataclass
+@dataclass(eq=False)
 class Job(Shown):
     """A notebook that runs by itself."""
 

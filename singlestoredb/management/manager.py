@@ -130,7 +130,7 @@ class Manager(Shown):
                 msg="No management token was given.",
                 hint="pass access_token, or set SINGLESTOREDB_MANAGEMENT_TOKEN",
             )
-        self._sess = new_session()
+        self._sess = new_session(root)
         self._set_token(token)
 
     def __repr__(self) -> str:

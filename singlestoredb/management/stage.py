@@ -70,9 +70,13 @@ class Stage(FileLocation):
         while parent:
             folders.add(parent)
             parent = parent.rpartition("/")[0]
+        made: set[str] = set()
         for folder in sorted(folders):
-            if self._info_or_none(folder + "/") is None:
+            # What is below a folder that was just made cannot be there.
+            new = folder.rpartition("/")[0] in made
+            if new or self._info_or_none(folder + "/") is None:
                 self._put_folder(folder)
+                made.add(folder)
 
     def _put_folder(self, path: str) -> None:
         self._manager._put(self._route(path + "/"), params={"isFile": "false"})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from singlestoredb import config
+
 from ._collections import NamedList
 from ._entity import Shown, adopt, require_manager, set_fields
 from ._paths import segment
@@ -83,6 +85,7 @@ class StarterDeployment(Shown):
     id: str
     database_name: str
     endpoint: str | None
+    mysql_dml_port: int | None
     _manager: Any
 
     def _client(self) -> Any:
@@ -92,7 +95,10 @@ class StarterDeployment(Shown):
         return f"{self._collection}/{segment(self.id)}"
 
     def connect(self, **kwargs: Any) -> Connection:
-        """Connect to the database; takes what :func:`singlestoredb.connect` takes."""
+        """Connect to the database; takes what :func:`singlestoredb.connect` takes.
+
+        Raise :class:`ManagementError` while there is no endpoint.
+        """
         from singlestoredb import connect
 
         if not self.endpoint:
@@ -100,6 +106,10 @@ class StarterDeployment(Shown):
                 msg=f"{type(self).__name__} {self.name!r} has no endpoint to connect to"
             )
         kwargs.update(host=self.endpoint, database=self.database_name)
+        driver = kwargs.get("driver") or config.get_option("driver")
+        if self.mysql_dml_port and ":" not in self.endpoint and driver == "mysql":
+            # The shared tier listens on a port of its own.
+            kwargs.setdefault("port", self.mysql_dml_port)
         return connect(**kwargs)
 
     def terminate(self) -> None:

@@ -389,6 +389,16 @@ def test_netrc_does_not_replace_the_token(
     assert api.requests[0].headers["Authorization"] == f"Bearer {api.token}"
 
 
+def test_requests_to_this_machine_use_no_proxy(
+    api: ManagementAPI, elsewhere: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, seen = elsewhere
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, url)
+    assert WorkspaceManager().teams == []
+    assert seen == []
+
+
 # -- token sources --
 
 

@@ -81,6 +81,16 @@ def test_starter_deployments_connect_to_their_database(
             assert conn.execute("SELECT DATABASE()").fetchone() == ("mgmt_db",)
 
 
+def test_starter_deployments_have_a_port_of_their_own(
+    mariadb: MariaDB, management_api: ManagementAPI, admin: dict[str, str]
+) -> None:
+    management_api.endpoint = mariadb.host
+    made = WorkspaceManager().create_starter_workspace("s", "mgmt_db", "aws", "us-east-1")
+    made.mysql_dml_port = mariadb.port
+    with made.connect(**admin) as conn:
+        assert conn.execute("SELECT @@port").fetchone() == (mariadb.port,)
+
+
 @pytest.mark.parametrize(("refused", "timeout"), [(3, 100), (1000, 5)])
 def test_in_notebooks_the_endpoint_is_waited_for(
     mariadb: MariaDB,

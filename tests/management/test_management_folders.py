@@ -121,6 +121,16 @@ def test_ignored_folders_are_not_entered(
     assert walked == [".", "build", "keep"]
 
 
+def test_folders_are_made_without_needless_requests(
+    stage: Stage, api: ManagementAPI, local: Path
+) -> None:
+    stage.upload_folder(local, "up/here")
+    folders = [r for r in api.requests if r.path.endswith("/") and r.method == "PUT"]
+    probes = [r for r in api.requests if r.path.endswith("/") and r.method == "GET"]
+    assert len(folders) == 6  # up, here, sub, sub/deep, build, keep
+    assert len(probes) == 2  # up, and the result
+
+
 def test_empty_folders_come_back(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     stage.upload_folder(tmp_path / "empty", "up")
