@@ -34,7 +34,13 @@ class _Uploads(Protocol):
 def spool() -> io.FileIO:
     """Return an empty file without a name, on disk: large contents never fill the memory."""
     raw: Any = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115  # the caller closes it
-    return raw if isinstance(raw, io.FileIO) else raw.file  # Windows wraps it
+    if isinstance(raw, io.FileIO):
+        return raw
+    # Windows wraps the file, and closes it with the wrapper.
+    file: Any = raw.file
+    file._wrapper = raw
+    out: io.FileIO = file
+    return out
 
 
 # -- what open() returns --

@@ -37,7 +37,13 @@ from ._paths import (
 from ._transfer import DEFAULT_WORKERS, ProgressCallback, Watch, run_all, watched
 from ._transport import build_retry, load_requests
 from ._wire import decode_object
-from .errors import InvalidResponseError, ManagementError, NotFoundError, TransportError
+from .errors import (
+    InvalidRequestError,
+    InvalidResponseError,
+    ManagementError,
+    NotFoundError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -417,7 +423,9 @@ class FileLocation(Shown, ABC):
         self._check_listable(folder)
         try:
             found = list(self._walk(folder, folder) if recursive else self._entries(folder))
-        except (NotFoundError, InvalidResponseError) as exc:
+        except (NotFoundError, InvalidRequestError, InvalidResponseError) as exc:
+            if not folder:
+                raise
             raise NotADirectoryError(
                 f"{self._noun} path is not a directory: {os.fspath(path)!r}"
             ) from exc

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import http.client
+import json
 import logging
 import os
 import re
@@ -240,8 +241,12 @@ def redact(body: Any) -> Any:
 
 def scrub(text: str, secrets: Iterator[str] | list[str]) -> str:
     """Return text from outside, fit for an error: no secrets, no control codes, not too long."""
+    spellings: set[str] = set()
+    for secret in secrets:
+        # As it is, and as an answer may repeat it.
+        spellings |= {secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")}
     # The longest first: one secret may be part of another.
-    for secret in sorted(set(secrets), key=len, reverse=True):
+    for secret in sorted(spellings, key=len, reverse=True):
         text = text.replace(secret, "***")
     if len(text) > _ERROR_TEXT_MAX:
         text = text[:_ERROR_TEXT_MAX] + "…"
@@ -298,16 +303,17 @@ def api_error(res: requests.Response, path: str, secrets: list[str]) -> APIError
     message, code, request_id = _words(res, text)
     for header in _REQUEST_ID_HEADERS:
         request_id = request_id or res.headers.get(header)
-    clean = scrub(message, secrets)
+    clean = scrub(message or res.reason or "no explanation", secrets)
+    request_id = scrub(request_id, secrets) if request_id else None
     method = (res.request.method or "").upper()
     route = path.split("?", 1)[0].lstrip("/")
-    place = f"{method} /{route}" + (f", request ID {scrub(request_id, [])}" if request_id else "")
+    place = f"{method} /{route}" + (f", request ID {request_id}" if request_id else "")
     error = error_class(res.status_code)(
         res.status_code,
-        f"{clean or res.reason or 'no explanation'}: {place}",
+        f"{clean}: {place}",
         scrub(text, secrets),
         code=None if code is None else scrub(code, secrets),
-        request_id=None if request_id is None else scrub(request_id, []),
+        request_id=request_id,
         method=method,
         path="/" + route,
         hint="check the token: it is wrong or has expired" if res.status_code == 401 else None,

@@ -143,6 +143,10 @@ class Manager(Shown):
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{type(self).__name__} holds a token and cannot be pickled")
 
+    def __deepcopy__(self: T, memo: dict[int, Any]) -> T:
+        # Copies of what it manages share it.
+        return self
+
     def __enter__(self: T) -> T:
         return self
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from singlestoredb.exceptions import ManagementError
-from singlestoredb.management.cluster import Cluster
+from singlestoredb.management.cluster import Cluster, ClusterManager
 from singlestoredb.management.errors import (
     InvalidResponseError,
     NotFoundError,
@@ -576,6 +576,13 @@ def test_strict_and_lenient_services(api: ManagementAPI, stage: Stage, strict: b
     assert stage.listdir() == []
 
 
+def test_a_stage_of_nothing_is_not_found(clusters: ClusterManager) -> None:
+    with pytest.raises(NotFoundError):
+        Stage("00000000-0000-0000-0000-000000000000", clusters).listdir()
+    with pytest.raises(ManagementError, match="UUID"):
+        Stage("nothing", clusters).listdir()
+
+
 # -- file spaces --
 
 
@@ -588,8 +595,9 @@ def test_flat_spaces_have_no_folders(files: FilesManager, tmp_path: Path) -> Non
             act("a/b")
     with pytest.raises(ManagementError, match="cannot be renamed"):
         space.rename("a/", "b/")
-    with pytest.raises(NotADirectoryError):
-        files.models_space.listdir("missing")
+    for place, path in ((files.models_space, "missing"), (space, "missing"), (space, "a/b")):
+        with pytest.raises(NotADirectoryError):
+            place.listdir(path)
     (tmp_path / "f").write_text("")
     with pytest.raises(ManagementError, match="folders"):
         space.upload_folder(tmp_path, "d")
@@ -648,7 +656,7 @@ MEASURE = """
 
 def test_large_files_pass_in_constant_memory() -> None:
     """Sizes well above the bound; ``SINGLESTOREDB_TEST_LARGE_FILE`` is another size in MiB."""
-    size = int(os.environ.get("SINGLESTOREDB_TEST_LARGE_FILE", "96")) << 20
+    size = int(os.environ.get("SINGLESTOREDB_TEST_LARGE_FILE", "200")) << 20
     server = subprocess.Popen(
         [sys.executable, "-m", "singlestoredb.testing.management_api", "--checksums"],
         stdin=subprocess.PIPE,
