@@ -38,6 +38,7 @@ from ._transfer import DEFAULT_WORKERS, ProgressCallback, Watch, run_all, watche
 from ._transport import build_retry, load_requests
 from ._wire import decode_object
 from .errors import (
+    APIError,
     InvalidRequestError,
     InvalidResponseError,
     ManagementError,
@@ -175,7 +176,8 @@ class FileLocation(Shown, ABC):
         """Upload a local file, or what can be read from an open one.
 
         ``progress`` is called with a :class:`TransferProgress`, or ``True`` for a bar.  Raise
-        ``OSError`` if there is something at the path already, unless ``overwrite``.
+        ``OSError`` if there is something at the path already, unless ``overwrite``: then it is
+        deleted before the new content is sent, as the service replaces nothing.
         """
         size = None
         if isinstance(local_path, (str, os.PathLike)):
@@ -269,10 +271,16 @@ class FileLocation(Shown, ABC):
             self._manager._delete(self._route(path))
         with as_binary(content) as file:
             body = MultipartFile(name, file, on_bytes)
-            res = self._manager._put(
-                self._route(path), data=body, headers={"Content-Type": body.content_type}
-            )
-        res.close()
+            headers = {"Content-Type": body.content_type}
+            try:
+                self._manager._put(self._route(path), data=body, headers=headers)
+            except APIError as exc:
+                if exc.attempts == 1:
+                    raise
+                # It may be there since an earlier attempt, of which only the answer was lost.
+                found = self._info_or_none(path)
+                if found is None or found.size != body.size:
+                    raise
         return self.info(path) if fetch_info else None
 
     def download_file(
@@ -290,16 +298,22 @@ class FileLocation(Shown, ABC):
         a checksum, right.  Raise ``OSError`` if there is one already, unless ``overwrite``.
         """
         name = os.fspath(path)
+        if local_path is not None and not overwrite and os.path.lexists(local_path):
+            raise FileExistsError(f"local path already exists: {os.fspath(local_path)!r}")
+        found = self._info_or_none(path)
+        if found is not None and found.is_dir():
+            raise IsADirectoryError(f"{self._noun} path is a directory: {name!r}")
+        size = None if found is None else found.size
         with watched(progress, name) as callback:
-            watch = Watch(callback, 1, None)
+            watch = Watch(callback, 1, size)
             out = self._download_file(
                 path,
                 local_path,
                 overwrite=overwrite,
                 encoding=encoding,
-                on_bytes=watch.on_bytes(name, None),
+                on_bytes=watch.on_bytes(name, size),
             )
-            watch.done(name, None)
+            watch.done(name, size)
         return out
 
     def _download_file(
@@ -310,12 +324,8 @@ class FileLocation(Shown, ABC):
         overwrite: bool = False,
         encoding: str | None = None,
         on_bytes: OnBytes | None = None,
-        _skip_dir_check: bool = False,
     ) -> bytes | str | None:
-        if local_path is not None and not overwrite and os.path.lexists(local_path):
-            raise FileExistsError(f"local path already exists: {os.fspath(local_path)!r}")
-        if not _skip_dir_check and self.is_dir(path):
-            raise IsADirectoryError(f"{self._noun} path is a directory: {os.fspath(path)!r}")
+        """Download what is known to be no folder."""
         if local_path is not None:
             with written_whole(local_path, overwrite=overwrite) as file:
                 self._fetch(path, file, on_bytes)
@@ -548,7 +558,6 @@ class FileLocation(Shown, ABC):
                     local,
                     overwrite=overwrite,
                     on_bytes=watch.on_bytes(remote, size),
-                    _skip_dir_check=True,
                 )
                 watch.done(remote, size)
 

@@ -297,6 +297,12 @@ def _body_text(res: requests.Response) -> str:
     return res.text
 
 
+def attempts(res: requests.Response) -> int:
+    """Return how often a request was sent until this answer came."""
+    history = getattr(getattr(res.raw, "retries", None), "history", ())
+    return 1 + len(history or ())
+
+
 def api_error(res: requests.Response, path: str, secrets: list[str]) -> APIError:
     """Return the error for an answer whose status is 400 or above."""
     text = _body_text(res)
@@ -316,6 +322,7 @@ def api_error(res: requests.Response, path: str, secrets: list[str]) -> APIError
         request_id=request_id,
         method=method,
         path="/" + route,
+        attempts=attempts(res),
         hint="check the token: it is wrong or has expired" if res.status_code == 401 else None,
     )
     if isinstance(error, RateLimitError):

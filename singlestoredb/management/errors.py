@@ -55,6 +55,8 @@ class APIError(ManagementError):
     """HTTP method of the request, upper case."""
     path: str
     """Path of the request, without its query."""
+    attempts: int
+    """How often the request was sent."""
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class APIError(ManagementError):
         request_id: str | None = None,
         method: str = "",
         path: str = "",
+        attempts: int = 1,
         hint: str | None = None,
     ) -> None:
         super().__init__(errno, msg, response, hint=hint)
@@ -74,6 +77,7 @@ class APIError(ManagementError):
         self.request_id = request_id
         self.method = method
         self.path = path
+        self.attempts = attempts
 
     def _qualifier(self) -> str | None:
         return self.code

@@ -461,7 +461,8 @@ class JobsManager(Shown):
 
     def delete(self, job_id: str) -> bool:
         """Delete a job; say whether the service did."""
-        return decode(self._client()._delete(f"jobs/{segment(job_id, 'job ID')}")) is True
+        res = self._client()._delete(f"jobs/{segment(job_id, 'job ID')}")
+        return res.status_code == 404 or decode(res) is True
 
     def modes(self) -> type[Mode]:
         """Return the modes there are."""

@@ -27,6 +27,7 @@ from ._transport import (
     RETRY_METHODS,
     RETRY_STATUSES,
     api_error,
+    attempts,
     build_retry,
     check_base_url,
     default_timeout,
@@ -262,6 +263,9 @@ class Manager(Shown):
             shown = {k: redact(kwargs[k]) for k in ("params", "json") if kwargs.get(k)}
             print(res.status_code, res.request.method, path, shown, file=sys.stderr)  # noqa: T201  # the option asks for it
         if res.status_code < 400:
+            return res
+        if res.status_code == 404 and res.request.method == "DELETE" and attempts(res) > 1:
+            # An earlier attempt did it, and only its answer was lost.
             return res
         with res:
             raise api_error(res, path, self._secrets(kwargs))

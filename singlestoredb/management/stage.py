@@ -124,7 +124,8 @@ class Stage(FileLocation):
         """Upload a local file, or what can be read from an open one.
 
         ``progress`` is called with a :class:`TransferProgress`, or ``True`` for a bar.  Raise
-        ``OSError`` if there is something at the path already, unless ``overwrite``.
+        ``OSError`` if there is something at the path already, unless ``overwrite``: then it is
+        deleted before the new content is sent, as the service replaces nothing.
         """
         return super().upload_file(local_path, stage_path, overwrite=overwrite, progress=progress)
 

@@ -228,6 +228,27 @@ def test_delete_is_repeated(
     assert workspaces.teams == []
 
 
+def test_deletion_whose_answer_was_lost_is_done(
+    api: ManagementAPI, workspaces: WorkspaceManager
+) -> None:
+    team = workspaces.create_team("t")
+    api.fault("DELETE", lose=True)
+    team.delete()
+    assert workspaces.teams == []
+    with pytest.raises(errors.NotFoundError) as caught:
+        team.delete()
+    assert caught.value.attempts == 1
+
+
+def test_creation_whose_answer_was_lost_is_in_doubt(
+    api: ManagementAPI, workspaces: WorkspaceManager
+) -> None:
+    api.fault("POST", lose=True)
+    with pytest.raises(errors.TransportError):
+        workspaces.create_team("t")
+    assert workspaces.teams.names() == ["t"]
+
+
 def test_dropped_connections_of_get_are_retried(
     api: ManagementAPI, workspaces: WorkspaceManager
 ) -> None:

@@ -20,6 +20,7 @@ from singlestoredb.management.errors import (
     TransportError,
 )
 from singlestoredb.management.files import (
+    FileLocation,
     FilesManager,
     FilesObject,
     FilesObjectBytesReader,
@@ -176,6 +177,17 @@ def test_uploads_are_repeated_from_their_start(
     assert len([r for r in api.requests if r.method == "PUT"]) == 3
     assert seen.count(0) >= 3
     assert seen[-1] == 700_000
+
+
+def test_an_upload_whose_answer_was_lost_is_done(
+    place: Stage | FileSpace, api: ManagementAPI
+) -> None:
+    api.fault("PUT", lose=True)
+    assert place.upload_file(io.BytesIO(b"content"), "f").size == 7
+    api.fault("PUT", lose=True)
+    api.fault("GET", "*/g", status=404, times=2)
+    with pytest.raises(ManagementError, match="already exists"):
+        place.upload_file(io.BytesIO(b"content"), "g")
 
 
 # -- open() --
@@ -455,7 +467,7 @@ def test_a_full_disk_is_not_retried(
     def receive(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(type(place), "_receive", staticmethod(receive))
+    monkeypatch.setattr(FileLocation, "_receive", staticmethod(receive))
     api.forget_requests()
     with pytest.raises(OSError, match="No space left"):
         place.download_file("f", tmp_path / "t")

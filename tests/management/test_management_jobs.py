@@ -151,3 +151,11 @@ def test_regions_of_recovery_in_either_shape(
         api.fault("GET", "*/DR/regions", status=200, body=body)
         found = Storage(ID, workspaces).dr.get_regions()
         assert [r.region_id for r in found] == [ID]
+
+
+def test_deletion_whose_answer_was_lost_is_done(api: ManagementAPI, jobs: JobsManager) -> None:
+    made = jobs.run(NOTEBOOK)
+    api.fault("DELETE", lose=True)
+    assert made.delete() is True
+    api.fault("DELETE", status=200, body=False)
+    assert made.delete() is False

@@ -60,7 +60,9 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers of the answer."""
     drop: bool = False
-    """Close the connection without an answer."""
+    """Close the connection without doing anything."""
+    lose: bool = False
+    """Do what is asked, then close the connection without an answer."""
     stall: float = 0.0
     """Seconds to wait first."""
     cut: str | None = None
@@ -322,6 +324,9 @@ class _Handler(BaseHTTPRequestHandler):
             reply = self._dispatch(version, path, query, body, size)
             if fault is not None:
                 reply.headers.update(fault.headers)
+        if fault is not None and fault.lose:
+            self.close_connection = True
+            return
         self._send(reply, fault)
 
     def _dispatch(
