@@ -13,10 +13,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import requests
 from urllib3.response import HTTPResponse
 
 from singlestoredb import get_option
@@ -400,15 +402,16 @@ def test_a_root_with_a_path_is_kept() -> None:
     assert manager._base_url == "https://gateway.example.com/s2/api/v1/"
 
 
-def test_netrc_does_not_replace_the_token(
-    api: ManagementAPI, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.write_text("machine api.example.com login somebody password else\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    assert WorkspaceManager().organization.name == "Test Organization"
-    assert api.requests[0].headers["Authorization"] == f"Bearer {api.token}"
+    url = "https://api.example.com"
+    assert requests.utils.get_netrc_auth(url) == ("somebody", "else")
+    session = WorkspaceManager("token", base_url=url)._sess
+    prepared = session.prepare_request(requests.Request("GET", url))
+    assert prepared.headers["Authorization"] == "Bearer token"
 
 
 def test_requests_to_this_machine_use_no_proxy(

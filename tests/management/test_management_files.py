@@ -370,6 +370,22 @@ def test_a_link_is_replaced_not_followed(place: Stage | FileSpace, tmp_path: Pat
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_link_in_the_place_of_the_partial_file_is_not_followed(
+    place: Stage | FileSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.upload_file(io.BytesIO(b"new"), "f")
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    monkeypatch.setattr("singlestoredb.management._file_io.secrets.token_hex", lambda n: "0")
+    partial = tmp_path / ".t.0.part"
+    for make in (partial.symlink_to, partial.hardlink_to):
+        make(victim)
+        with pytest.raises(FileExistsError):
+            place.download_file("f", tmp_path / "t")
+        assert victim.read_bytes() == b"precious"
+        partial.unlink()
+
+
 def test_a_name_taken_meanwhile_is_kept(
     place: Stage | FileSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -412,6 +428,17 @@ def test_broken_downloads_leave_nothing(
         with pytest.raises(TransportError, match="could not be downloaded whole"):
             place.download_file("f", tmp_path / "t")
         assert os.listdir(tmp_path) == []
+
+
+def test_a_shorter_second_attempt_leaves_no_rest(
+    place: Stage | FileSpace, api: ManagementAPI, tmp_path: Path
+) -> None:
+    place.upload_file(io.BytesIO(b"short"), "f")
+    longer = b"x" * 10_000
+    api.fault("GET", "*/f", skip=1, status=200, body=longer.decode(), cut="connection")
+    place.download_file("f", tmp_path / "t")
+    assert (tmp_path / "t").read_bytes() == b"short"
+    assert api.requests[-1].headers["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.parametrize("times", [2, -1])

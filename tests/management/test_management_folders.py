@@ -215,6 +215,20 @@ def test_local_links_do_not_lead_a_download_out(
     assert os.listdir(outside) == []
 
 
+def test_local_links_to_unlisted_folders_do_not_either(
+    place: Stage | FileSpace, api: ManagementAPI, tmp_path: Path
+) -> None:
+    outside, target = tmp_path / "outside", tmp_path / "target"
+    outside.mkdir()
+    target.mkdir()
+    (target / "sub").symlink_to(outside)
+    folder = {"type": "directory", "name": "up", "path": "up/", "content": [entry("up/sub/x")]}
+    api.fault("GET", "*/up/", status=200, body=folder, times=-1)
+    with pytest.raises(ManagementError, match="outside destination"):
+        place.download_folder("up", target, overwrite=True)
+    assert os.listdir(outside) == []
+
+
 # -- hostile listings --
 
 
