@@ -349,9 +349,7 @@ class FileLocation(Shown, ABC):
                 with res:
                     self._receive(res, os.fspath(path), target, on_bytes)
                 return
-            except (load_requests().RequestException, OSError, InvalidResponseError) as exc:
-                if not isinstance(exc, (load_requests().RequestException, InvalidResponseError)):
-                    raise  # of the local disk
+            except (load_requests().RequestException, InvalidResponseError) as exc:
                 attempt += 1
                 if attempt > left:
                     if isinstance(exc, InvalidResponseError):

@@ -290,9 +290,7 @@ def _body_text(res: requests.Response) -> str:
                 if size >= 16 * _ERROR_TEXT_MAX:
                     break
             res._content = b"".join(chunks)
-    except Exception as exc:
-        if not isinstance(exc, (load_requests().RequestException, OSError)):
-            raise
+    except OSError:  # as all errors of requests are
         res._content = b""
     return res.text
 

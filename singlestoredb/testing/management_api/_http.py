@@ -266,10 +266,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> tuple[Body, int]:
         out = Body(_IN_MEMORY)
         size = 0
-        for piece in self._chunks():
-            out.write(piece)
-            size += len(piece)
-        out.seek(0)
+        try:
+            for piece in self._chunks():
+                out.write(piece)
+                size += len(piece)
+            out.seek(0)
+        except BaseException:
+            out.close()
+            raise
         return out, size
 
     def _chunks(self) -> Iterator[bytes]:
