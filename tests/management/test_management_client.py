@@ -32,6 +32,7 @@ from singlestoredb.management.manager import Manager, get_token
 from singlestoredb.management.organization import get_organization, get_secret
 from singlestoredb.management.region import RegionManager
 from singlestoredb.management.users import User
+from singlestoredb.management.utils import get_authentication_info, set_portal_authentication
 from singlestoredb.management.workspace import WorkspaceManager, manage_workspaces
 from singlestoredb.testing.management_api import ManagementAPI
 
@@ -489,6 +490,25 @@ def test_jwt_of_the_environment_is_followed(
     assert used == [f"Bearer {first}", f"Bearer {second}"]
 
 
+def test_the_portal_beats_the_environment(
+    api: ManagementAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SINGLESTOREDB_MANAGEMENT_TOKEN")
+    own, announced = api.issue_token(jwt=True), api.issue_token(jwt=True, lifetime=60)
+    expired = api.issue_token(jwt=True, lifetime=-60)
+    monkeypatch.setenv("SINGLESTOREDB_URL", f"mysql://me:{own}@127.0.0.1/db")
+    try:
+        set_portal_authentication("you", announced)
+        assert get_authentication_info() == {"user": "you", "password": announced}
+        assert get_token() == announced
+        set_portal_authentication("you", expired)
+        assert get_authentication_info(include_env=False) == {"user": "you"}
+        assert get_token() == own
+    finally:
+        set_portal_authentication()
+    assert get_authentication_info() == {"user": "me", "password": own}
+
+
 def test_password_that_is_no_jwt_is_no_token(
     api: ManagementAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -666,6 +686,7 @@ def test_no_log_or_repr_holds_a_secret(
     text = printed.getvalue() + caplog.text
     assert "POST secrets" in text
     assert "Authorization: ***" in text
+    made.append(ExportService(made[1], "db", "t", {"key": CANARY}, {"key": CANARY}))
     for thing in made:
         text += repr(thing) + str(thing)
         if hasattr(thing, "_repr_html_"):
