@@ -35,6 +35,13 @@ if TYPE_CHECKING:
         ProgrammingError,
         Warning,
     )
+    from .management import (
+        manage_cluster,
+        manage_clusters,
+        manage_files,
+        manage_regions,
+        manage_workspaces,
+    )
     from .types import (
         BINARY,
         DATETIME,
@@ -67,6 +74,13 @@ _HOMES = {
         "ProgrammingError",
         "Warning",
     ),
+    "management": (
+        "manage_cluster",
+        "manage_clusters",
+        "manage_files",
+        "manage_regions",
+        "manage_workspaces",
+    ),
     "types": (
         "BINARY",
         "DATETIME",
@@ -82,7 +96,9 @@ _HOMES = {
         "TimestampFromTicks",
     ),
 }
-_MODULES = frozenset({"auth", "config", "converters", "exceptions", "plugins", "types"})
+_MODULES = frozenset(
+    {"auth", "config", "converters", "exceptions", "fusion", "management", "plugins", "types"}
+)
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -117,6 +133,11 @@ __all__ = [
     "connect",
     "describe_option",
     "get_option",
+    "manage_cluster",
+    "manage_clusters",
+    "manage_files",
+    "manage_regions",
+    "manage_workspaces",
     "option_context",
     "options",
     "paramstyle",

@@ -14,6 +14,7 @@ import click
 from singlestoredb._version import __version__
 
 _COMMANDS = {
+    "mgmt": "singlestoredb.cli.mgmt:mgmt",
     "plugins": "singlestoredb.cli.plugins:plugins",
     "serve": "singlestoredb.cli.serve:serve",
     "sql": "singlestoredb.cli.sql:sql",

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .drivers import DriverConformance as DriverConformance
     from .formats import FormatConformance as FormatConformance
+    from .management_api import ManagementAPI as ManagementAPI
     from .scripted import ScriptedDriver as ScriptedDriver
     from .servers import MariaDB as MariaDB
 
 _WHERE = {
     "DriverConformance": ".drivers",
     "FormatConformance": ".formats",
+    "ManagementAPI": ".management_api",
     "MariaDB": ".servers",
     "ScriptedDriver": ".scripted",
 }
