@@ -214,7 +214,9 @@ class _Masked(dict[str, Any]):
     """A dict whose text hides the password."""
 
     def __repr__(self) -> str:
-        return repr({k: "***" if k in ("password", "conn_attrs") else v for k, v in self.items()})
+        return repr({k: "***" if k in self._SECRET and v else v for k, v in self.items()})
+
+    _SECRET = frozenset({"auth_plugin_map", "conn_attrs", "driver_options", "password"})
 
 
 class Connection(Session):

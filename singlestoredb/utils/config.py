@@ -99,10 +99,16 @@ class Option:
 
         return restore
 
+    def _shown(self, value: Any) -> Any:
+        if value and self.name in SECRETS:
+            return "***"
+        if isinstance(value, str) and self.name in _MAY_BE_URLS:
+            return _URL_PASSWORD.sub(r"\1:***@", value)
+        return value
+
     def describe(self) -> str:
         """Return the option's entry of :func:`describe_option`."""
-        secret = self.name in SECRETS
-        default, value = ("***" if secret and v else v for v in (self.default, self.get()))
+        default, value = (self._shown(v) for v in (self.default, self.get()))
         doc = "\n".join(f"    {line}" for line in self.doc.splitlines())
         return f"{self.name} : {self.type}\n{doc}\n    [default: {default}] [currently: {value}]\n"
 
@@ -115,6 +121,10 @@ class Changes:
 
 SECRETS = frozenset({"password", "management.token", "external_function.link_credentials"})
 """Options whose values are never printed."""
+
+_MAY_BE_URLS = frozenset({"host", "external_function.connection"})
+_URL_PASSWORD = re.compile(r"\A((?:(?:[A-Za-z][\w+.-]*:)?//)?[^:/@?]*):.*@", re.DOTALL)
+"""The user and the password of a URL; the last ``@`` ends them."""
 
 _OPTIONS: dict[str, Option] = {}
 _BY_SUFFIX: dict[str, list[str]] = {}

@@ -91,6 +91,11 @@ def test_descriptions_hide_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "s3cret" not in shown
     assert "[default: None] [currently: ***]" in shown
+    for url in ("u:s3cret@h/db", "mysql://u:s3@cret@h:1/db?x=y", "u:s3cret@", "//u:s3:x@h"):
+        with option_context("host", url):
+            shown = describe_option("host", _print_desc=False) or ""
+        assert "s3" not in shown
+        assert "u:***@" in shown
     everything = describe_option(_print_desc=False) or ""
     assert "results.type : string" in everything
     assert "fusion.enabled" in (describe_option("fusion", _print_desc=False) or "")
