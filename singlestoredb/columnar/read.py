@@ -68,6 +68,8 @@ def to_numpy(chunk: Any) -> list[NumpyColumn]:
     schema = stream.get_schema()
     batches = list(stream)
     columns = []
+    values: npt.NDArray[Any]
+    nulls: npt.NDArray[np.bool_] | None
     for i, field in enumerate(schema.children):
         pieces = [_piece(batch, i, field) for batch in batches if len(batch)]
         dtype = _dtype(field.format)

@@ -41,8 +41,9 @@ class PandasFormat:
         arrays = numpy_columns(chunk, self._columns, parse_json=self._parse_json)
         data: dict[int, Any] = dict(enumerate(arrays))
         if int(pandas.__version__.partition(".")[0]) >= 3:
+            text: Any = "str"  # the type information of pandas 2 does not know it
             for i in self._text:
-                data[i] = pandas.array(arrays[i], dtype="str")
+                data[i] = pandas.array(arrays[i], dtype=text)
         # Built by position, named afterwards: names may repeat.
         frame: pandas.DataFrame = pandas.DataFrame(data)
         frame.columns = pandas.Index([column.name for column in self._columns])
