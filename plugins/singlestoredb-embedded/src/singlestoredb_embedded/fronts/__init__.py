@@ -1,0 +1,1 @@
+"""Fronts: ways into the engine over a network."""
