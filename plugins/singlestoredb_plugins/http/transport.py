@@ -1,0 +1,386 @@
+"""Requests to the Data API: one pool of connections, TLS, credentials, time-outs.
+
+Nothing but the parameters decides where a request goes and what it carries: no proxy, password
+file or certificate of the environment is looked at, and no redirect is followed, since both would
+hand credentials to somebody else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from singlestoredb._version import __version__
+from singlestoredb.exceptions import Error, InterfaceError, NotSupportedError, OperationalError
+from singlestoredb_hookspecs import ConnectionParams
+
+from . import errors
+
+_CHUNK = 262_144
+"""Bytes that are asked for at a time: memory grows with what is received, not with what is
+announced."""
+_ERROR_BYTES = 65_536
+"""Bytes that are read of an error's body."""
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[\w.-]+)?")
+
+Timeouts = tuple[float, float | None]
+
+
+class Transport:
+    """Sends requests to one server; used by one thread at a time."""
+
+    def __init__(self, params: ConnectionParams) -> None:
+        scheme, host, port = params.driver, params.host or "localhost", params.port
+        if not _HOST.fullmatch(host):
+            raise InterfaceError(0, f"{host!r} is not the name of a host")
+        name = f"[{host}]" if ":" in host else host
+        self.where = f"{name}:{port}"
+        """Host and port, for people."""
+        self._base = f"{scheme}://{self.where}"
+        self._timeouts: Timeouts = (params.connect_timeout, params.read_timeout)
+        context = None
+        if scheme == "https":
+            context = _tls_context(params)
+        else:
+            _refuse_tls(params)
+        self._session: requests.Session | None = requests.Session()
+        session = self._session
+        session.trust_env = False
+        session.auth = _leave_as_it_is
+        session.headers.clear()
+        session.headers.update(_headers(params))
+        session.mount(f"{scheme}://", _Adapter(params, context))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests can be sent."""
+        return self._session is not None
+
+    def close(self) -> None:
+        """Close all connections.  Idempotent."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def get(self, path: str, timeouts: Timeouts | None = None) -> bytes:
+        """Return the body of a successful GET."""
+        return self._request("GET", path, None, timeouts)
+
+    def post(self, path: str, body: bytes, timeouts: Timeouts | None = None) -> bytes:
+        """Return the body of a successful POST of JSON."""
+        return self._request("POST", path, body, timeouts)
+
+    def _request(
+        self, method: str, path: str, body: bytes | None, timeouts: Timeouts | None
+    ) -> bytes:
+        if self._session is None:
+            raise InterfaceError(2048, "The connection has been closed")
+        with self._translated():
+            response = self._session.request(
+                method,
+                self._base + path,
+                data=body,
+                timeout=timeouts or self._timeouts,
+                allow_redirects=False,
+                stream=True,
+            )
+            # Left unread, whatever the reason, its connection is closed rather than used again.
+            with response:
+                if response.status_code == 200:
+                    return _received(response)
+                if 300 <= response.status_code < 400:
+                    raise self._redirected(response)
+                part = response.raw.read(_ERROR_BYTES, decode_content=False)
+                raise errors.from_status(response.status_code, part.decode("utf-8", "replace"))
+
+    def _redirected(self, response: requests.Response) -> OperationalError:
+        target = urlsplit(response.headers.get("Location", ""))
+        where = (
+            f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "itself"
+        )
+        return OperationalError(
+            response.status_code,
+            f"the server at {self.where} redirects to {where}; nothing was sent there",
+            hint="connect to the address that serves the Data API",
+        )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the errors of requests into the SDK's; none of them keeps the request, whose
+        headers have the credentials."""
+        try:
+            yield
+        except Error:
+            raise
+        except requests.exceptions.RequestException as exc:
+            exc.request = None
+            raise self._error(exc) from exc
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise self._lost(exc) from exc
+
+    def _error(self, exc: requests.exceptions.RequestException) -> Error:
+        if isinstance(exc, requests.exceptions.SSLError):
+            return OperationalError(
+                errors.CR_SSL_CONNECTION_ERROR,
+                f"SSL connection error at {self.where}: {_reason(exc)}",
+            )
+        lost = (requests.exceptions.ReadTimeout, requests.exceptions.ChunkedEncodingError)
+        if isinstance(exc, lost):
+            return self._lost(exc)
+        if isinstance(exc, requests.exceptions.ConnectionError):
+            if _never_connected(exc):
+                return OperationalError(
+                    errors.CR_CONN_HOST_ERROR,
+                    f"Can't connect to the Data API at {self.where} ({_reason(exc)})",
+                )
+            return self._lost(exc)
+        # What requests finds wrong with a request: its own text may quote a header.
+        return InterfaceError(0, f"the request could not be sent ({type(exc).__name__})")
+
+    def _lost(self, exc: BaseException) -> OperationalError:
+        hint = None
+        if _is_timeout(exc):
+            hint = "read_timeout is the time to wait for an answer; unset, it has no limit"
+        return OperationalError(
+            errors.CR_SERVER_LOST,
+            f"Lost connection to {self.where} during query ({_reason(exc)})",
+            hint=hint,
+        )
+
+
+def _received(response: requests.Response) -> bytes:
+    """Return the whole body, as it came."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        # It was not asked for, and a small one can unpack to anything.
+        raise errors.malformed("it is compressed, which was not asked for")
+    pieces = []
+    total = 0
+    while piece := response.raw.read(_CHUNK, decode_content=False):
+        pieces.append(piece)
+        total += len(piece)
+    announced = response.headers.get("Content-Length", "")
+    if announced.isascii() and announced.isdigit() and total < int(announced):
+        raise ConnectionError(f"{total} of {announced} bytes came")
+    return b"".join(pieces)
+
+
+# -- what went wrong -------------------------------------------------------------------------
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    """Iterate over an exception and what it wraps, outermost first."""
+    seen: list[BaseException] = []
+    pending: list[Any] = [exc]
+    while pending:
+        current = pending.pop(0)
+        if isinstance(current, BaseException) and current not in seen:
+            seen.append(current)
+            yield current
+            pending += [getattr(current, "reason", None), *current.args, current.__cause__]
+
+
+def _never_connected(exc: BaseException) -> bool:
+    kinds = (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+    )
+    return any(isinstance(cause, kinds) for cause in _causes(exc))
+
+
+def _is_timeout(exc: BaseException) -> bool:
+    kinds = (TimeoutError, urllib3.exceptions.ReadTimeoutError)
+    return any(isinstance(cause, kinds) for cause in _causes(exc))
+
+
+def _reason(exc: BaseException) -> str:
+    """Return the innermost text of an error: the outer ones repeat it among object names."""
+    if _is_timeout(exc) or isinstance(exc, requests.exceptions.Timeout):
+        return "timed out"
+    *_, inner = _causes(exc)
+    text = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
+    return text.rpartition(">: ")[2] or type(inner).__name__
+
+
+# -- what a request carries ------------------------------------------------------------------
+
+
+def _leave_as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Be the session's authentication, so that requests brings none of its own."""
+    return request
+
+
+def _headers(params: ConnectionParams) -> dict[str, str]:
+    workload = os.environ.get("SINGLESTOREDB_WORKLOAD_TYPE")
+    suffix = f"+{workload}" if workload and workload.isascii() and workload.isalnum() else ""
+    headers = {
+        "User-Agent": f"SingleStoreDB-Python/{__version__}{suffix}",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+    }
+    authorization = _authorization(params)
+    if authorization:
+        headers["Authorization"] = authorization
+    return headers
+
+
+def _authorization(params: ConnectionParams) -> str | None:
+    user, password = params.user or "", params.password or ""
+    if params.credential_type in ("jwt", "browser_sso"):
+        if params.credential_type == "browser_sso":
+            from singlestoredb.auth import get_jwt
+
+            password = str(get_jwt(user))
+        if not re.fullmatch(r"[!-~]+", password):
+            raise InterfaceError(
+                0, "the password is not a JSON web token, which credential_type asks for"
+            )
+        return f"Bearer {password}"
+    if not user and not password:
+        return None
+    if ":" in user:
+        raise InterfaceError(0, "a user's name with a colon cannot be sent over HTTP")
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
+# -- connections and TLS ---------------------------------------------------------------------
+
+
+def _refuse_tls(params: ConnectionParams) -> None:
+    asked = (
+        *("ssl", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert"),
+        *("ssl_verify_identity", "tls_sni_servername"),
+    )
+    for name in asked:
+        if getattr(params, name):
+            raise InterfaceError(
+                0, f"{name} asks for TLS, and the driver 'http' has none", hint="use https://"
+            )
+
+
+def _tls_context(params: ConnectionParams) -> ssl.SSLContext:
+    """Return the TLS context; certificate and name are verified unless that is switched off."""
+    if params.ssl_disabled:
+        raise InterfaceError(
+            0,
+            "ssl_disabled contradicts the driver 'https'",
+            hint="use http://, or ssl_verify_cert=False to accept any certificate",
+        )
+    if isinstance(params.ssl, ssl.SSLContext):
+        return params.ssl
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        verify = params.ssl_verify_cert is not False or bool(params.ssl_verify_identity)
+        context.check_hostname = verify and params.ssl_verify_identity is not False
+        context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+        # Python 3.13 turns this on; certificates that servers make for themselves fail it.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if params.ssl_ca:
+            context.load_verify_locations(params.ssl_ca)
+        elif verify:
+            context.load_default_certs()
+        if params.ssl_cert:
+            context.load_cert_chain(params.ssl_cert, params.ssl_key)
+        if params.ssl_cipher:
+            context.set_ciphers(params.ssl_cipher)
+    except (OSError, ssl.SSLError) as exc:
+        raise InterfaceError(
+            0, f"the TLS parameters cannot be used: {exc.strerror or exc}"
+        ) from exc
+    return context
+
+
+class _Adapter(HTTPAdapter):
+    """Connections as the parameters ask for them."""
+
+    def __init__(self, params: ConnectionParams, context: ssl.SSLContext | None) -> None:
+        options: dict[str, Any] = {}
+        if context is not None:
+            options["ssl_context"] = context
+            options["server_hostname"] = params.tls_sni_servername
+            # The context verifies names, or was told not to; urllib3 must do neither more nor less.
+            options["assert_hostname"] = None if context.check_hostname else False
+        if params.bind_address:
+            options["source_address"] = (params.bind_address, 0)
+        own = [
+            (level, option, value)
+            for level, values in params.socket_options.items()
+            for option, value in values.items()
+        ]
+        default = urllib3.connection.HTTPConnection.default_socket_options
+        options["socket_options"] = [*default, *own]
+        self._options = options
+        self._write_timeout = params.write_timeout
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(
+        self, connections: int, maxsize: int, block: bool = False, **kwargs: Any
+    ) -> None:
+        """Make the pool; requests calls it."""
+        super().init_poolmanager(connections, maxsize, block, **kwargs, **self._options)
+        timeout = self._write_timeout
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _pool(urllib3.HTTPConnectionPool, timeout),
+            "https": _pool(urllib3.HTTPSConnectionPool, timeout),
+        }
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> Any:
+        """Leave verification to the context, instead of adding requests's own authorities."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Do the same for older versions of requests."""
+
+
+def _pool(base: Any, write_timeout: float | None) -> Any:
+    """Return a class of pools whose connections send under ``write_timeout``.
+
+    urllib3 would let the time for connecting limit sends, too.
+    """
+
+    class Connection(base.ConnectionCls):  # type: ignore[misc] # chosen at run time
+        def connect(self) -> None:
+            super().connect()
+            self.sock.settimeout(write_timeout)
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            if self.sock is not None:
+                self.sock.settimeout(write_timeout)
+            super().request(*args, **kwargs)
+
+    class Pool(base):  # type: ignore[misc] # chosen at run time
+        ConnectionCls = Connection
+
+    return Pool
+
+
+def check_supported(params: ConnectionParams) -> None:
+    """Refuse parameters that need what the Data API has not."""
+    if params.multi_statements:
+        raise InterfaceError(0, "The Data API does not support multi_statements")
+    for name in ("init_command", "sql_mode", "client_found_rows", "unix_socket"):
+        if getattr(params, name):
+            raise NotSupportedError(
+                None,
+                f"the Data API does not support {name}: "
+                + (
+                    "it is reached by host and port"
+                    if name == "unix_socket"
+                    else "it keeps no session"
+                ),
+            )
