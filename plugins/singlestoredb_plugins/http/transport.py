@@ -53,7 +53,7 @@ class Transport:
             context = _tls_context(params)
         else:
             _refuse_tls(params)
-        self._session: requests.Session | None = requests.Session()
+        self._session: requests.Session | None = _Session()
         session = self._session
         session.trust_env = False
         session.auth = _leave_as_it_is
@@ -104,10 +104,11 @@ class Transport:
                 raise errors.from_status(response.status_code, part.decode("utf-8", "replace"))
 
     def _redirected(self, response: requests.Response) -> OperationalError:
-        target = urlsplit(response.headers.get("Location", ""))
-        where = (
-            f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "itself"
-        )
+        try:
+            target = urlsplit(response.headers.get("Location", ""))
+            where = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
+        except ValueError:
+            where = "an address that is none"
         return OperationalError(
             response.status_code,
             f"the server at {self.where} redirects to {where}; nothing was sent there",
@@ -254,6 +255,14 @@ def _authorization(params: ConnectionParams) -> str | None:
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
+class _Session(requests.Session):
+    """A session that looks at no redirect; requests parses even one that it does not follow."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return ``None``."""
+        return None
+
+
 # -- connections and TLS ---------------------------------------------------------------------
 
 
@@ -335,6 +344,16 @@ class _Adapter(HTTPAdapter):
             "http": _pool(urllib3.HTTPConnectionPool, timeout),
             "https": _pool(urllib3.HTTPSConnectionPool, timeout),
         }
+
+    def close(self) -> None:
+        """Close the connections now: urllib3 leaves them to the garbage collector, and the
+        traceback of an error may keep them alive."""
+        pools = self.poolmanager.pools
+        for key in pools.keys():  # noqa: SIM118 - it is no dict, and refuses to be iterated over
+            pool = pools.get(key)
+            if pool is not None:
+                pool.close()
+        super().close()
 
     def build_connection_pool_key_attributes(
         self, request: Any, verify: Any, cert: Any = None
