@@ -456,7 +456,7 @@ def _execute(session: Session, sql: str, args: list[Any]) -> dict[str, int]:
 def _received(session: Session, selected: Selected) -> tuple[BatchQueue, int]:
     """Run a query to its end: an error must come before the first byte of an answer."""
     capsule, free = session.open(selected, own_cursor=False)
-    queue = BatchQueue(list(selected.fields), BatchReader(capsule), keep=False)
+    queue = BatchQueue(list(selected.fields), BatchReader(capsule), keep=True)
     try:
         return queue, session.receive(queue.load)
     finally:
