@@ -120,8 +120,8 @@ def test_types_and_values(client: Client) -> None:
         ("JSON", "'{\"a\": [1, null]}'", "JSON", {"a": [1, None]}),
         ("VECTOR(2, F32)", "'[1,2.5]'", "VECTOR(2,F32)", "[1.0,2.5]"),
         ("GEOGRAPHYPOINT", "'POINT(1 2)'", "GEOGRAPHYPOINT", None),
-        ("ENUM('a','b')", "'b'", "ENUM", "b"),
-        ("SET('a','b')", "'a,b'", "SET", "a,b"),
+        ("ENUM('a','b')", "'b'", "VARCHAR", "b"),
+        ("SET('a','b')", "'a,b'", "VARCHAR", "a,b"),
     ]
     columns = ", ".join(f"c{i} {sample[0]}" for i, sample in enumerate(samples))
     values = ", ".join(sample[1] for sample in samples)
@@ -170,6 +170,17 @@ def test_no_infinity_in_json(client: Client) -> None:
 def test_arguments_are_values_and_nothing_else(client: Client, value: str) -> None:
     (result,) = client.ok("query/tuples", "SELECT ?, '?', 1 -- ?\n, ? /* ? */", value, 7)["results"]
     assert result["rows"] == [[value, "?", 1, 7]]
+
+
+def test_halves_of_surrogate_pairs(client: Client) -> None:
+    for sql, args, database in (
+        ("SELECT ?", ["\ud800"], None),
+        ("SELECT 1 AS \ud800", [], None),
+        ("SELECT 1", [], "\ud800"),
+    ):
+        status, text = client.post("query/rows", sql, args, database)
+        assert status == 400
+        assert text.startswith("Error ")
 
 
 def test_bind() -> None:
@@ -242,6 +253,7 @@ def test_bodies_that_are_no_request(client: Client, body: bytes) -> None:
         (f"Bearer {USERS['root'].replace('ä', 'a')}", 401),
         ("Digest x", 401),
         ("Basic !!!", 400),
+        ("Basic ü", 400),
         ("Basic " + base64.b64encode(b"\xff\xfe").decode(), 400),
         ("", 401),
     ],

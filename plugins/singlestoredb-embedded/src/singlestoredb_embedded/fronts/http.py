@@ -26,7 +26,6 @@ values travel as base64, decimals, dates and times as text, vectors as the text 
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import hmac
 import json
@@ -260,7 +259,9 @@ class _Handler(BaseHTTPRequestHandler):
             status, body, kind = self._answer()
         except _Refused as refused:
             status, text = refused.args
-            body, kind = f"{text}\n".encode(), "text/plain; charset=utf-8"
+            # It may quote what a client sent, half a surrogate pair included.
+            body = f"{text}\n".encode("utf-8", "backslashreplace")
+            kind = "text/plain; charset=utf-8"
         self._discard()
         self._send(status, body, kind)
 
@@ -301,7 +302,8 @@ class _Handler(BaseHTTPRequestHandler):
             )
         sql, args, database = _request(self._body())
         answer = self._run(found[1], user, sql, args, database)
-        data = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+        # As ASCII: a JSON column may hold half a surrogate pair, which UTF-8 cannot.
+        data = json.dumps(answer, separators=(",", ":")).encode()
         return HTTPStatus.OK, data, "application/json"
 
     # -- the request --
@@ -353,7 +355,7 @@ class _Handler(BaseHTTPRequestHandler):
                 name, _, password = (
                     base64.b64decode(credentials, validate=True).decode().partition(":")
                 )
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:
                 raise _Refused(HTTPStatus.BAD_REQUEST, "malformed credentials") from None
             expected = self.server.users.get(name)
             same = hmac.compare_digest(password.encode(), (expected or "").encode())
@@ -493,8 +495,8 @@ def _query(session: Session, sql: str, args: list[Any], *, as_objects: bool) -> 
 
 
 def data_type(kind: SqlType) -> str:
-    """Return a type as the Data API spells it; UNSIGNED goes first."""
-    name = kind.kind
+    """Return a type as the Data API spells it: UNSIGNED goes first, ENUM and SET are VARCHAR."""
+    name = "VARCHAR" if kind.values else kind.kind
     if kind.unsigned:
         name = f"UNSIGNED {name}"
     if kind.family == "decimal":
