@@ -318,7 +318,8 @@ class _Adapter(HTTPAdapter):
         options: dict[str, Any] = {}
         if context is not None:
             options["ssl_context"] = context
-            options["server_hostname"] = params.tls_sni_servername
+            if params.tls_sni_servername:
+                options["server_hostname"] = params.tls_sni_servername
             # The context verifies names, or was told not to; urllib3 must do neither more nor less.
             options["assert_hostname"] = None if context.check_hostname else False
         if params.bind_address:

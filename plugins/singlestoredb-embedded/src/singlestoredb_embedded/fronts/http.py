@@ -384,6 +384,9 @@ class _Handler(BaseHTTPRequestHandler):
             status = HTTPStatus.INTERNAL_SERVER_ERROR if broken else HTTPStatus.BAD_REQUEST
             text = f"Error {exc.errno or 1105}: {exc.errmsg}"
             raise _Refused(status, text) from exc
+        except UnicodeEncodeError as exc:
+            text = "Error 1105: statement and arguments must be valid Unicode"
+            raise _Refused(HTTPStatus.BAD_REQUEST, text) from exc
         except Exception as exc:
             log.exception("a statement of the Data API failed")
             text = "Error 1105: embedded engine: internal error; see the server's log"
