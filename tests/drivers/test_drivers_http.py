@@ -201,7 +201,7 @@ def test_certificates_are_verified_unless_told_otherwise(
 @pytest.mark.parametrize(
     "kwargs",
     [{"ssl_disabled": True}, {"ssl_ca": "/no/such.pem"}, {"ssl_cert": "/no/such.pem"},
-     {"ssl_cipher": "NONSENSE"}],
+     {"ssl_cipher": "NONSENSE"}, {"ssl": {"ca": "x"}}],
 )  # fmt: skip
 def test_tls_parameters_that_cannot_be_used(secure: str, kwargs: dict[str, Any]) -> None:
     with pytest.raises(s2.InterfaceError):

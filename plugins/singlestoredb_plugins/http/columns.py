@@ -10,7 +10,6 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from typing import Any
 
@@ -248,7 +247,7 @@ def _as_sent(column: Column) -> Decoder:
 def _sent_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(int(value))
-    if isinstance(value, (date, datetime, timedelta, int, float, Decimal)):
+    if isinstance(value, (int, float, Decimal)):
         return str(value)
     return _text(value)
 

@@ -31,7 +31,6 @@ class HTTPResult:
         *,
         rows_affected: int = 0,
         last_insert_id: int = 0,
-        following: Iterator[HTTPResult] | None = None,
     ) -> None:
         self.columns = columns
         self.rows_affected = rows_affected if rows is None else len(rows)
@@ -41,7 +40,8 @@ class HTTPResult:
         self._chosen: dict[str, list[Decoder | None]] = {}
         self._rows = rows or []
         self._position = 0
-        self._following = following
+        self._following: Iterator[HTTPResult] | None = None
+        """The result sets after this one."""
 
     def read_rows(self, size: int | None) -> list[tuple[Any, ...]]:
         """Return the next rows as tuples."""

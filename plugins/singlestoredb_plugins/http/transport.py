@@ -128,6 +128,8 @@ class Transport:
             raise self._error(exc) from exc
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise self._lost(exc) from exc
+        except ValueError as exc:  # a host name that cannot be encoded, for example
+            raise self._unsendable(exc) from exc
 
     def _error(self, exc: requests.exceptions.RequestException) -> Error:
         if isinstance(exc, requests.exceptions.SSLError):
@@ -145,7 +147,11 @@ class Transport:
                     f"Can't connect to the Data API at {self.where} ({_reason(exc)})",
                 )
             return self._lost(exc)
-        # What requests finds wrong with a request: its own text may quote a header.
+        return self._unsendable(exc)
+
+    @staticmethod
+    def _unsendable(exc: Exception) -> InterfaceError:
+        # The text of what is wrong with a request may quote a header.
         return InterfaceError(0, f"the request could not be sent ({type(exc).__name__})")
 
     def _lost(self, exc: BaseException) -> OperationalError:
@@ -286,7 +292,9 @@ def _tls_context(params: ConnectionParams) -> ssl.SSLContext:
             "ssl_disabled contradicts the driver 'https'",
             hint="use http://, or ssl_verify_cert=False to accept any certificate",
         )
-    if isinstance(params.ssl, ssl.SSLContext):
+    if params.ssl is not None:
+        if not isinstance(params.ssl, ssl.SSLContext):
+            raise InterfaceError(0, f"ssl must be an SSLContext, not {type(params.ssl).__name__}")
         return params.ssl
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
