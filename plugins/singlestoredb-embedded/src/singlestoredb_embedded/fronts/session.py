@@ -1,0 +1,156 @@
+"""The session behind a network connection.
+
+It differs from one in this process in what a client elsewhere must not or cannot do: files are
+the client's, not the server's; a kill ends a connection; and the client decides by variables how
+VECTOR and BSON are described.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import duckdb
+
+from singlestoredb.exceptions import Error
+from singlestoredb_embedded import nodes, statements
+from singlestoredb_embedded.arrow import BatchReader, values
+from singlestoredb_embedded.engine import Engine
+from singlestoredb_embedded.errors import error
+from singlestoredb_embedded.parser import StatementParser
+from singlestoredb_embedded.session import Changed, Session
+from singlestoredb_embedded.statements import Statement
+from singlestoredb_embedded.translate.output import Selected, select
+
+from .rows import raw_fields
+
+_ROWS_AT_ONCE = 4096
+"""Rows that exist as Python values at a time: keeps memory small and KILL quick."""
+
+
+class RemoteSession(Session):
+    """A session whose client is elsewhere.
+
+    ``upload(name)`` gives the pieces of a file of the client's; ``disconnect(id)`` ends another
+    connection.  Owns one use of ``engine``, which it releases when it closes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        number: int,
+        *,
+        database: str,
+        user: str,
+        found_rows: bool,
+        local_infile: bool,
+        upload: Callable[[str], Iterator[bytes]],
+        disconnect: Callable[[int], None],
+    ) -> None:
+        self._upload = upload
+        self._disconnect = disconnect
+        self._describing = False
+        super().__init__(
+            engine, database=database, user=user, found_rows=found_rows,
+            local_infile=local_infile, vectors="text",
+        )  # fmt: skip
+        # The client was told its number before it logged in.
+        engine.sessions.pop(self.connection_id, None)
+        self.connection_id = number
+        engine.sessions[number] = self
+
+    def use(self, name: str) -> None:
+        """Make ``name`` the default database; the empty name, at login, leaves none."""
+        if name:
+            super().use(name)
+
+    @property
+    def is_extended(self) -> bool:
+        """Whether columns are described with SingleStore's extension."""
+        return bool(self.variable("enable_extended_types_metadata") == "ON")
+
+    def run(self, parser: StatementParser) -> Changed | Selected:
+        """Run one statement; see :meth:`Session.run`."""
+        self._describe_vectors()
+        return super().run(parser)
+
+    def _describe_vectors(self) -> None:
+        if str(self.variable("vector_type_project_format")).upper() == "BINARY":
+            self.vectors = "binary"
+        else:
+            self.vectors = "json" if self.is_extended else "text"
+
+    def describe(self, sql: str) -> Selected | None:
+        """Translate a query without running it; ``None`` for other statements."""
+        statement = self.split(sql, multiple=False)[0].statement()
+        if not isinstance(statement, (nodes.Select, nodes.SetOperation, nodes.Values)):
+            return None
+        self._describe_vectors()
+        self._describing = True
+        try:
+            return select(self.translator().query(statement), self.vectors)
+        finally:
+            self._describing = False
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless a statement is only described."""
+        if not self._describing:
+            super().sleep(seconds)
+
+    def _dispatch(self, statement: Statement) -> Changed | Selected:
+        if not isinstance(statement, statements.LoadData):
+            return super()._dispatch(statement)
+        self.infile = self._upload(statement.path)
+        statement.path = ":stream:"
+        try:
+            return super()._dispatch(statement)
+        finally:
+            self.infile = None
+
+    def _kill(self, statement: statements.Kill) -> Changed:
+        changed = super()._kill(statement)
+        if not statement.query_only:
+            self._disconnect(statement.connection_id)
+        return changed
+
+    def batches(self, selected: Selected) -> Iterator[list[list[object]]]:
+        """Run a query and yield columns of raw values, few thousand rows at a time.
+
+        Errors of DuckDB become the server's and leave an open transaction as it was.
+        """
+        capsule, free = self.open(selected, own_cursor=False)
+        reader = BatchReader(capsule)
+        fields = raw_fields(selected)
+        total = 0
+        batch = None
+
+        def receive() -> int:
+            nonlocal batch, total
+            batch = reader.read()
+            total += batch.length if batch else 0
+            return total
+
+        try:
+            while True:
+                self.receive(receive)
+                if batch is None:
+                    return
+                children = batch.array.children
+                for start in range(0, batch.length, _ROWS_AT_ONCE):
+                    if self._cancelled.is_set():
+                        raise error(1317, "Query execution was interrupted")
+                    count = min(_ROWS_AT_ONCE, batch.length - start)
+                    yield [
+                        values(children[i].contents, field, start, count)
+                        for i, field in enumerate(fields)
+                    ]
+        finally:
+            reader.close()
+            free()
+
+    def end(self) -> None:
+        """Close, whatever state DuckDB left behind."""
+        try:
+            self.close()
+        except (Error, duckdb.Error):
+            # The engine was released by close() only if the rollback went well.
+            self.engine.release()
