@@ -316,7 +316,7 @@ def _until_end(parent: int) -> None:
     """
     while os.getppid() == parent:
         ready, _, _ = select.select([sys.stdin], [], [], 1.0)
-        if ready and not sys.stdin.buffer.read1(1):
+        if ready and not os.read(0, 1):
             return
 
 

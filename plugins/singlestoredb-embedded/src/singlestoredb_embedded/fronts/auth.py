@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import ssl
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from singlestoredb_embedded.errors import error
 from singlestoredb_embedded.users import NATIVE, SHA2, Users
@@ -39,6 +39,8 @@ class Login:
     database: str
     capabilities: int
     """Flags that both sides have."""
+    nonce: bytes = field(repr=False)
+    """What the client was challenged with, and is again when it changes its user."""
 
 
 def access_denied(user: str, has_password: bool) -> Exception:
@@ -86,25 +88,32 @@ class Authenticator:
         lenenc = flags & packets.PLUGIN_AUTH_LENENC
         scramble = reader.string() if lenenc else reader.take(reader.integer(1))
         database = ""
-        if flags & packets.CONNECT_WITH_DB and not reader.is_at_end:
+        if flags & packets.CONNECT_WITH_DB and not reader.at_end():
             database = _text(reader.until_nul())
         method = ""
-        if flags & packets.PLUGIN_AUTH and not reader.is_at_end:
+        if flags & packets.PLUGIN_AUTH and not reader.at_end():
             method = _text(reader.until_nul())
         if method not in METHODS:
-            method, nonce, scramble = self._switch(stream)
+            method, nonce, scramble = self._switch(stream, _nonce())
         self._check(stream, user, method, nonce, scramble)
-        return Login(user, database, flags)
+        return Login(user, database, flags, nonce)
 
-    def change_user(self, stream: PacketStream, body: bytes, flags: int) -> Login:
+    def change_user(self, stream: PacketStream, body: bytes, before: Login) -> Login:
         """Authenticate again, as COM_CHANGE_USER asks."""
         reader = Reader(body)
         user = _text(reader.until_nul())
-        reader.take(reader.integer(1))  # by the old nonce: a new one is demanded instead
+        scramble = reader.take(reader.integer(1))
         database = _text(reader.until_nul())
-        method, nonce, scramble = self._switch(stream)
+        method = ""
+        if not reader.at_end():
+            reader.take(2)  # character set
+            method = _text(reader.until_nul())
+        nonce = before.nonce
+        if method not in METHODS:
+            # The nonce stays: libmariadb answers by the first one, whatever it is sent here.
+            method, nonce, scramble = self._switch(stream, nonce)
         self._check(stream, user, method, nonce, scramble)
-        return Login(user, database, flags)
+        return Login(user, database, before.capabilities, nonce)
 
     def _greeting(self, number: int, offered: int, nonce: bytes) -> bytes:
         return b"".join((
@@ -114,9 +123,8 @@ class Authenticator:
             bytes((len(nonce) + 1,)), bytes(10), nonce[8:], b"\0", self._method.encode(), b"\0",
         ))  # fmt: skip
 
-    def _switch(self, stream: PacketStream) -> tuple[str, bytes, bytes]:
-        """Demand the server's own method; return it, its nonce and the answer."""
-        nonce = _nonce()
+    def _switch(self, stream: PacketStream, nonce: bytes) -> tuple[str, bytes, bytes]:
+        """Demand the server's own method; return it, the nonce and the answer."""
         stream.send(b"\xfe" + self._method.encode() + b"\0" + nonce + b"\0")
         stream.flush()
         return self._method, nonce, stream.receive(MAX_PACKET)

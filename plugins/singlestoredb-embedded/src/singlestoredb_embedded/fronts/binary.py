@@ -98,25 +98,29 @@ def _literal(reader: Reader, code: int, backslash: bool) -> str:
     return _quoted(reader.string(), kind, backslash)
 
 
+def _fraction(reader: Reader) -> str:
+    return "" if reader.at_end() else f".{reader.integer(4):06d}"
+
+
 def _moment(reader: Reader, is_date: bool) -> str:
-    if reader.is_at_end:
+    if reader.at_end():
         return "0000-00-00"
     date = f"{reader.integer(2):04d}-{reader.integer(1):02d}-{reader.integer(1):02d}"
     if is_date:
         return date
-    if reader.is_at_end:
+    if reader.at_end():
         return f"{date} 00:00:00"
     time = f"{reader.integer(1):02d}:{reader.integer(1):02d}:{reader.integer(1):02d}"
-    return f"{date} {time}" + ("" if reader.is_at_end else f".{reader.integer(4):06d}")
+    return f"{date} {time}" + _fraction(reader)
 
 
 def _duration(reader: Reader) -> str:
-    if reader.is_at_end:
+    if reader.at_end():
         return "00:00:00"
     sign = "-" if reader.integer(1) else ""
     hours = reader.integer(4) * 24 + reader.integer(1)
     time = f"{sign}{hours:02d}:{reader.integer(1):02d}:{reader.integer(1):02d}"
-    return time + ("" if reader.is_at_end else f".{reader.integer(4):06d}")
+    return time + _fraction(reader)
 
 
 def _quoted(data: bytes, kind: int, backslash: bool) -> str:
@@ -192,9 +196,6 @@ def _encoder(kind: SqlType, column: Column, field: Field) -> BinaryEncoder:
         return _datetime
     if family == "time":
         return _time
-    if kind.kind == "FLOAT":
-        pack_float = struct.Struct("<f").pack
-        return lambda value: pack_float(float(f"{value:.6g}"))
     format = _NUMBERS[code]
     return struct.Struct("<" + (format.upper() if kind.unsigned else format)).pack
 

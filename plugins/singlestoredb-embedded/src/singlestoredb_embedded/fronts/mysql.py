@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import duckdb
 
@@ -130,6 +131,7 @@ class Connection:
         self._sock = sock
         self._stream = PacketStream(sock)
         self._session: RemoteSession | None = None
+        self._login = Login("", "", 0, b"")
         self._flags = 0
         self._statements: dict[int, Prepared] = {}
         self._last_statement = 0
@@ -216,6 +218,7 @@ class Connection:
         except BaseException:
             engine.release()
             raise
+        self._login = login
         self._flags = login.capabilities
 
     @property
@@ -420,12 +423,12 @@ class Connection:
 
     def _reset_connection(self, body: bytes) -> None:
         session = self.session
-        self._restart(Login(session.user, session.database, self._flags))
+        self._restart(replace(self._login, database=session.database))
         self._ok()
 
     def _change_user(self, body: bytes) -> None:
         try:
-            login = self._front.authenticator.change_user(self._stream, body, self._flags)
+            login = self._front.authenticator.change_user(self._stream, body, self._login)
             self._restart(login)
         except Error as exc:  # as at login, whoever fails is sent away
             self._error(exc)

@@ -65,8 +65,7 @@ class Reader:
         self._data = data
         self._at = at
 
-    @property
-    def is_at_end(self) -> bool:
+    def at_end(self) -> bool:
         """Whether nothing is left."""
         return self._at >= len(self._data)
 
@@ -222,7 +221,7 @@ def column_definition(column: Column, *, extended: bool) -> bytes:
     long texts or blobs.  The extension: u8 kind (1 BSON, 2 VECTOR), for a vector also
     u32 dimension and u8 element (1 F32, 2 F64, 3 I8, 4 I16, 5 I32, 6 I64, 7 F16).
     """
-    code, length, extension = column.type_code, column.length, b""
+    code, length, extension = column.type_code, column.length or 0, b""
     if code > 2000:
         if extended:
             extension = struct.pack("<BIB", 2, length, code % 1000)
@@ -232,9 +231,13 @@ def column_definition(column: Column, *, extended: bool) -> bytes:
     elif column.charset != BINARY:
         length *= _UTF8MB4_BYTES
     elif code in (0, 246):
-        length = column.precision + 1 + (column.scale > 0)  # the sign and the point
+        length = (column.precision or 0) + 1 + bool(column.scale)  # the sign and the point
     fixed = _FIXED.pack(
-        column.charset, min(length, 0xFFFFFFFF), code, column.flags & 0xFFFF, column.scale
+        column.charset,
+        min(length, 0xFFFFFFFF),
+        code,
+        column.flags & 0xFFFF,
+        column.scale or 0,
     )
     return b"".join((
         b"\x03def", text(column.database), text(column.table), text(column.org_table),

@@ -7,7 +7,7 @@ VECTOR and BSON are described.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import duckdb
 
@@ -112,7 +112,7 @@ class RemoteSession(Session):
             self._disconnect(statement.connection_id)
         return changed
 
-    def batches(self, selected: Selected) -> Iterator[list[list[object]]]:
+    def batches(self, selected: Selected) -> Generator[list[list[object]], None, None]:
         """Run a query and yield columns of raw values, few thousand rows at a time.
 
         Errors of DuckDB become the server's and leave an open transaction as it was.
