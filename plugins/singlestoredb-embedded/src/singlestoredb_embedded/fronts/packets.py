@@ -15,6 +15,8 @@ from singlestoredb_hookspecs import Column
 
 MAX_PAYLOAD = 0xFFFFFF
 """Bytes in one packet; a payload of this length or more goes on in the next packet."""
+_RECEIVE = 1 << 16
+"""Bytes that are asked of the system at once."""
 _FLUSH_AT = 1 << 18
 """Bytes after which waiting packets are sent: large enough for few system calls."""
 
@@ -132,22 +134,36 @@ class PacketStream:
 
     def read_ahead(self) -> None:
         """From now on receive more than was asked for, to save system calls."""
-        self._read_ahead = 1 << 16
+        self._read_ahead = _RECEIVE
 
     def _exactly(self, count: int) -> bytes:
         buffer = self._buffer
-        if len(buffer) < count:
-            parts = [buffer]
-            missing = count - len(buffer)
-            while missing > 0:
-                part = self.sock.recv(max(missing, self._read_ahead))
-                if not part:
-                    raise Disconnected
-                parts.append(part)
-                missing -= len(part)
-            buffer = b"".join(parts)
+        if len(buffer) >= count:
+            self._buffer = buffer[count:]
+            return buffer[:count]
+        if count > _RECEIVE:
+            return self._large(count)
+        while len(buffer) < count:
+            part = self.sock.recv(max(count - len(buffer), self._read_ahead))
+            if not part:
+                raise Disconnected
+            buffer += part
         self._buffer = buffer[count:]
         return buffer[:count]
+
+    def _large(self, count: int) -> bytes:
+        # In place: recv() would make room for all that is missing, again for every piece.
+        whole = bytearray(count)
+        at = len(self._buffer)
+        whole[:at] = self._buffer
+        self._buffer = b""
+        with memoryview(whole) as view:
+            while at < count:
+                received = self.sock.recv_into(view[at:])
+                if not received:
+                    raise Disconnected
+                at += received
+        return bytes(whole)
 
     def receive(self, limit: int) -> bytes:
         """Return the next payload, of at most ``limit`` bytes.
