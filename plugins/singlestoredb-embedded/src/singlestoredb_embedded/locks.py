@@ -21,6 +21,7 @@ class LockManager:
         self._condition = threading.Condition()
         self._holders: dict[Any, object] = {}
         self._waits: dict[object, Any] = {}
+        self._cancelled: set[object] = set()
 
     def acquire(self, owner: object, names: list[Any], timeout: float) -> None:
         """Lock every name for ``owner``; those it holds already are free.
@@ -45,7 +46,17 @@ class LockManager:
                             )
                     finally:
                         del self._waits[owner]
+                    if owner in self._cancelled:
+                        self._cancelled.remove(owner)
+                        raise error(1317, "Query execution was interrupted")
                 self._holders[name] = owner
+
+    def cancel(self, owner: object) -> None:
+        """End the wait of ``owner``, if it waits, with error 1317.  From any thread."""
+        with self._condition:
+            if owner in self._waits:
+                self._cancelled.add(owner)
+                self._condition.notify_all()
 
     def _would_deadlock(self, owner: object, name: Any) -> bool:
         holder = self._holders.get(name)
