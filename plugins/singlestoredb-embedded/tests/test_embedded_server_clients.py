@@ -294,13 +294,13 @@ def test_mysql_connector(server: EmbeddedServer, types: str, pure: bool, prepare
             value, nulls = cursor.fetchall()
             assert [type(v) for v in nulls] == [int, *[type(None)] * (len(ROW) - 1)]
             expected = list(ROW)
-            if not prepared:
-                expected[15] = 258  # this client makes a number of a BIT, of the text protocol's
-            elif pure:
-                # ... and takes the sign of a binary TIME for that of its days alone.
-                expected[12] = dt.timedelta(
-                    days=-34, hours=22, minutes=59, seconds=58, microseconds=1
-                )
+            if not prepared or not pure:
+                expected[15] = 258  # this client makes a number of a BIT
+            if prepared and pure:
+                # ... takes the sign of a binary TIME for that of its days alone
+                expected[12] = dt.timedelta(-34, 82798, 1)
+            if prepared and not pure:
+                expected[5] = -1  # ... and, in C, BIGINT UNSIGNED for signed
             assert list(value) == expected
         conn.cmd_reset_connection()
         with conn.cursor(prepared=prepared) as cursor:
@@ -313,9 +313,9 @@ def test_mysql_connector(server: EmbeddedServer, types: str, pure: bool, prepare
 @pytest.mark.parametrize("pure", [True, False], ids=["pure", "c"])
 def test_mysql_connector_prepared_parameters(server: EmbeddedServer, pure: bool) -> None:
     values = [
-        None, 0, -1, 2**40, 1.5, -1e300, "", "it's \\ ü🜁 ?", Decimal("-12.3400"),
+        None, 0, -1, 2**40, 1.5, -(2.0**100), "", "it's \\ ü🜁 ?", Decimal("-12.3400"),
         dt.date(2024, 2, 29), dt.datetime(1999, 12, 31, 23, 59, 59, 999999),
-        -dt.timedelta(hours=30, microseconds=5), b"\x00\xff'\\",
+        dt.timedelta(hours=30, microseconds=5), b"\x00\xff'\\",
     ]  # fmt: skip
     with _connector(server, pure, autocommit=True) as conn, conn.cursor(prepared=True) as cursor:
         cursor.execute(
@@ -323,6 +323,8 @@ def test_mysql_connector_prepared_parameters(server: EmbeddedServer, pure: bool)
             "c DECIMAL(10,4), y DATE, a DATETIME(6), t TIME(6), b VARBINARY(10))"
         )
         columns = "niiidd" + "ssc" + "yatb"
+        if not pure:
+            values[11] = None  # of a timedelta the C extension sends nothing but rubbish
         for key, (column, value) in enumerate(zip(columns, values, strict=True)):
             cursor.execute(f"INSERT INTO p (k, {column}) VALUES (?, ?)", (key, value))
             assert cursor.rowcount == 1
@@ -336,8 +338,7 @@ def test_mysql_connector_prepared_parameters(server: EmbeddedServer, pure: bool)
         assert cursor.fetchall() == [(0,), (1,)]
         with pytest.raises(pytest.importorskip("mysql.connector").Error) as caught:
             cursor.execute("SELECT * FROM nowhere WHERE a = ?", (1,))
-        assert caught.value.errno == 1146
-        assert caught.value.sqlstate == "42S02"
+        assert "Table 'main.nowhere' doesn't exist" in str(caught.value)
 
 
 def test_mysqlclient(server: EmbeddedServer, types: str, tmp_path: Path) -> None:

@@ -10,12 +10,11 @@ import ssl
 import struct
 from dataclasses import dataclass, field
 
-from singlestoredb_embedded.errors import error
 from singlestoredb_embedded.users import NATIVE, SHA2, Users
 from singlestoredb_embedded.variables import VERSION
 
 from . import packets
-from .packets import PacketStream, Reader
+from .packets import PacketStream, Reader, protocol_error
 
 MAX_PACKET = 1 << 16
 """Bytes that somebody who is not logged in may send at once."""
@@ -46,7 +45,9 @@ class Login:
 def access_denied(user: str, has_password: bool) -> Exception:
     """Make error 1045, which does not say whether the user or the password was wrong."""
     using = "YES" if has_password else "NO"
-    return error(1045, f"Access denied for user '{user}'@'localhost' (using password: {using})")
+    return protocol_error(
+        1045, f"Access denied for user '{user}'@'localhost' (using password: {using})"
+    )
 
 
 class Authenticator:
@@ -109,8 +110,9 @@ class Authenticator:
             reader.take(2)  # character set
             method = _text(reader.until_nul())
         nonce = before.nonce
-        if method not in METHODS:
-            # The nonce stays: libmariadb answers by the first one, whatever it is sent here.
+        if method not in METHODS or not scramble:
+            # libmysqlclient waits to be asked.  The nonce stays, because libmariadb answers by
+            # the first one, whatever it is sent here.
             method, nonce, scramble = self._switch(stream, nonce)
         self._check(stream, user, method, nonce, scramble)
         return Login(user, database, before.capabilities, nonce)
@@ -154,7 +156,7 @@ def _nonce() -> bytes:
 
 
 def _bad_handshake() -> Exception:
-    return error(1043, "Bad handshake")
+    return protocol_error(1043, "Bad handshake")
 
 
 def _text(data: bytes) -> str:

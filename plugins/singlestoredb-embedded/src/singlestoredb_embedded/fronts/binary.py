@@ -83,7 +83,7 @@ def _literal(reader: Reader, code: int, backslash: bool) -> str:
         value = packer.unpack(reader.take(packer.size))[0]
         if kind in (4, 5) and value - value != 0:
             raise error(1210, "Incorrect arguments to EXECUTE: a number that is not finite")
-        return repr(value) if kind != 4 else f"{value:.9g}"
+        return repr(value)
     if kind == 6:
         return "NULL"
     if kind in (7, 10, 12):

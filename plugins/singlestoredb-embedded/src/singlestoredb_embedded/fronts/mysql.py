@@ -29,7 +29,15 @@ from singlestoredb_embedded.users import NATIVE, Users
 from . import packets, share
 from .auth import METHODS, Authenticator, Login
 from .binary import MAX_LONG_DATA, Prepared, binary_encoders, binary_rows
-from .packets import Disconnected, OutOfOrder, PacketStream, Reader, column_definition, lenenc
+from .packets import (
+    Disconnected,
+    OutOfOrder,
+    PacketStream,
+    Reader,
+    column_definition,
+    lenenc,
+    protocol_error,
+)
 from .rows import text_encoders, text_rows
 from .session import RemoteSession
 
@@ -104,7 +112,7 @@ class MySQLFront:
         with self._lock:
             connection = self._connections.get(number)
         if connection is None:
-            raise error(1094, f"Unknown thread id: {number}")
+            raise protocol_error(1094, f"Unknown thread id: {number}")
         connection.kill()
 
     def close(self) -> None:
@@ -159,7 +167,7 @@ class Connection:
     def refuse(self) -> None:
         """Turn the client away: there are too many."""
         with contextlib.suppress(OSError):
-            self._error(error(1040, "Too many connections"))
+            self._error(protocol_error(1040, "Too many connections"))
             self._stream.flush()
         self._sock.close()
 
@@ -255,7 +263,7 @@ class Connection:
         try:
             command = self._commands.get(payload[0]) if payload else None
             if command is None:
-                raise error(1047, "Unknown command")
+                raise protocol_error(1047, "Unknown command")
             command(payload[1:])
         except Error as exc:
             self._error(exc)
@@ -269,7 +277,7 @@ class Connection:
             self._error(error(1105, f"embedded engine: internal error ({type(exc).__name__})"))
 
     def _out_of_order(self) -> None:
-        self._error(error(1156, "Got packets out of order"))
+        self._error(protocol_error(1156, "Got packets out of order"))
         self._stream.flush()
 
     # -- answers ---------------------------------------------------------------------------
@@ -326,14 +334,19 @@ class Connection:
 
     def _run_text(self, sql: str, *, multiple: bool, binary: bool) -> None:
         session = self.session
-        parsers = session.split(sql, multiple=multiple)
-        for position, parser in enumerate(parsers, 1):
-            more = position < len(parsers)
-            outcome = session.run(parser)
-            if isinstance(outcome, Changed):
-                self._ok(max(outcome.affected, 0), outcome.last_insert_id, more=more)
-            else:
-                self._result(outcome, more=more, binary=binary)
+        session.is_busy = True
+        try:
+            parsers = session.split(sql, multiple=multiple)
+            for position, parser in enumerate(parsers, 1):
+                more = position < len(parsers)
+                outcome = session.run(parser)
+                if isinstance(outcome, Changed):
+                    self._ok(max(outcome.affected, 0), outcome.last_insert_id, more=more)
+                else:
+                    self._result(outcome, more=more, binary=binary)
+            self._stream.flush()
+        finally:
+            session.is_busy = False
 
     def _result(self, selected: Selected, *, more: bool, binary: bool) -> None:
         stream = self._stream
@@ -415,7 +428,7 @@ class Connection:
     def _set_option(self, body: bytes) -> None:
         option = Reader(body).integer(2)
         if option > 1:
-            raise error(1047, "Unknown command")
+            raise protocol_error(1047, "Unknown command")
         self._flags &= ~packets.MULTI_STATEMENTS
         if option == 0:
             self._flags |= packets.MULTI_STATEMENTS
@@ -448,7 +461,9 @@ class Connection:
     def _prepare(self, body: bytes) -> None:
         session = self.session
         if len(self._statements) >= _MAX_STATEMENTS:
-            raise error(1461, f"Can't create more than {_MAX_STATEMENTS} prepared statements")
+            raise protocol_error(
+                1461, f"Can't create more than {_MAX_STATEMENTS} prepared statements"
+            )
         sql = body.decode("utf-8", "surrogateescape")
         pieces, at = [], 0
         for token in tokenize(sql, backslash=session.backslash):
@@ -484,7 +499,9 @@ class Connection:
     def _statement(self, number: int, command: str) -> Prepared:
         found = self._statements.get(number)
         if found is None:
-            raise error(1243, f"Unknown prepared statement handler ({number}) given to {command}")
+            raise protocol_error(
+                1243, f"Unknown prepared statement handler ({number}) given to {command}"
+            )
         return found
 
     def _execute(self, body: bytes) -> None:

@@ -10,7 +10,7 @@ import ssl
 import struct
 from collections.abc import Iterable
 
-from singlestoredb_embedded.errors import error
+from singlestoredb.exceptions import OperationalError
 from singlestoredb_hookspecs import Column
 
 MAX_PAYLOAD = 0xFFFFFF
@@ -43,6 +43,15 @@ class OutOfOrder(Exception):
     """A packet with the wrong sequence number."""
 
 
+_SQLSTATE = {1040: "08004", 1043: "08S01", 1045: "28000", 1047: "08S01", 1153: "08S01",
+             1156: "08S01", 1835: "08S01"}  # fmt: skip
+
+
+def protocol_error(errno: int, message: str) -> OperationalError:
+    """Make the error for something wrong with the connection rather than with a statement."""
+    return OperationalError(errno, message, _SQLSTATE.get(errno, "HY000"))
+
+
 def lenenc(number: int) -> bytes:
     """Return a length-encoded integer."""
     if number < 251:
@@ -61,7 +70,7 @@ def text(value: str) -> bytes:
 
 
 class Reader:
-    """Takes fields off a payload.  Raises ``error`` 1043 or 1835 when they do not fit."""
+    """Takes fields off a payload.  Raises 1835 when they do not fit."""
 
     def __init__(self, data: bytes, at: int = 0) -> None:
         self._data = data
@@ -75,7 +84,7 @@ class Reader:
         """Return the next ``count`` bytes."""
         end = self._at + count
         if end > len(self._data):
-            raise error(1835, "Malformed communication packet")
+            raise protocol_error(1835, "Malformed communication packet")
         piece = self._data[self._at : end]
         self._at = end
         return piece
@@ -91,7 +100,7 @@ class Reader:
             return first
         width = {252: 2, 253: 3, 254: 8}.get(first)
         if width is None:
-            raise error(1835, "Malformed communication packet")
+            raise protocol_error(1835, "Malformed communication packet")
         return self.integer(width)
 
     def string(self) -> bytes:
@@ -181,7 +190,7 @@ class PacketStream:
             self.sequence = (self.sequence + 1) & 255
             total += size
             if total > limit:
-                raise error(1153, "Got a packet bigger than 'max_allowed_packet' bytes")
+                raise protocol_error(1153, "Got a packet bigger than 'max_allowed_packet' bytes")
             parts.append(self._exactly(size))
             if size < MAX_PAYLOAD:
                 return parts[0] if len(parts) == 1 else b"".join(parts)

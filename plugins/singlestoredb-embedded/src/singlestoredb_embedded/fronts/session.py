@@ -49,6 +49,8 @@ class RemoteSession(Session):
         self._upload = upload
         self._disconnect = disconnect
         self._describing = False
+        self.is_busy = False
+        """Whether a command of the client is being answered."""
         super().__init__(
             engine, database=database, user=user, found_rows=found_rows,
             local_infile=local_infile, vectors="text",
@@ -67,6 +69,16 @@ class RemoteSession(Session):
     def is_extended(self) -> bool:
         """Whether columns are described with SingleStore's extension."""
         return bool(self.variable("enable_extended_types_metadata") == "ON")
+
+    def interrupt(self) -> None:
+        """Stop the statement that runs, or its wait for a lock, from any thread."""
+        super().interrupt()
+        self.engine.locks.cancel(self.transaction)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a statement runs now, or its rows are sent."""
+        return self.is_busy
 
     def run(self, parser: StatementParser) -> Changed | Selected:
         """Run one statement; see :meth:`Session.run`."""
