@@ -204,7 +204,7 @@ def test_what_keeps_it_from_starting(tmp_path: Path) -> None:
             EmbeddedServer(path)
         with pytest.raises(s2.OperationalError, match=f"port {server.mysql_port}.*in use"):
             EmbeddedServer(mysql_port=server.mysql_port)
-    with pytest.raises(s2.OperationalError, match="folder must exist|Cannot open"):
+    with pytest.raises(s2.OperationalError, match=r"folder must exist|Cannot open"):
         EmbeddedServer(tmp_path / "no" / "such.db")
     (tmp_path / "empty.pem").touch()
     with pytest.raises(s2.OperationalError, match="cannot start"):
@@ -217,7 +217,7 @@ def test_what_keeps_it_from_starting(tmp_path: Path) -> None:
         ({"auth_plugin": "dialog"}, "not mysql_native_password"),
     ):
         with pytest.raises(s2.InterfaceError, match=message):
-            EmbeddedServer(**options)  # type: ignore[arg-type]  # one at a time
+            EmbeddedServer(**options)
     with pytest.raises(ValueError, match="without users"):
         Users({})
 
