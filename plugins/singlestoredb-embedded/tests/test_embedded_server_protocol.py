@@ -374,6 +374,18 @@ def test_small_commands(client: Client) -> None:
     assert client.receive() == b""
 
 
+def test_character_sets(client: Client) -> None:
+    for name in ("utf8mb4", "'utf8'", "utf8mb4 COLLATE utf8mb4_bin", "DEFAULT"):
+        assert client.command(b"\x03SET NAMES " + name.encode())[:1] == b"\0"
+    assert is_error(client.command(b"\x03SET NAMES latin1"), 1235, "42000")
+    assert is_error(client.command(b"\x03SET CHARACTER SET 'cp1250'"), 1235, "42000")
+    assert client.query("SELECT _binary'\u00e9'") == [b"\x02\xc3\xa9"]
+    assert client.command(b"\x03SELECT _binary'\xff\xe9'") == b"\x01"
+    assert client.rows(1) == [b"\x02\xff\xe9"]
+    # Text that is not UTF-8 is an error, not something else.
+    assert client.command(b"\x03SELECT 'caf\xe9'")[:1] == b"\xff"
+
+
 def test_binary_values_as_the_protocol_has_them(client: Client) -> None:
     answer = client.command(
         b"\x16SELECT CAST('-838:59:58.000001' AS TIME(6)), CAST('00:00:00' AS TIME), "
@@ -511,6 +523,16 @@ def test_kill_ends_a_client_that_does_not_read(server: EmbeddedServer) -> None:
                 time.sleep(0.02)
             else:
                 pytest.fail("the connection is still there")
+
+
+def test_kill_over_tls(tls_server: EmbeddedServer, certificate: tuple[Path, Path]) -> None:
+    context = ssl.create_default_context(cafile=certificate[0])
+    context.check_hostname = False
+    victim = connect(tls_server, ssl=context)
+    with connect(tls_server) as killer, killer.cursor() as cursor:
+        cursor.execute(f"KILL {victim.thread_id()}")
+        with pytest.raises(pymysql.err.Error):
+            victim.ping(reconnect=False)
 
 
 def test_kill_ends_a_wait_for_a_lock(server: EmbeddedServer) -> None:

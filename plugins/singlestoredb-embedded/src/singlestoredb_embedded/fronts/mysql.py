@@ -46,6 +46,7 @@ _log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 1000
 _LOGIN_SECONDS = 10.0
 """Time in which a client has to have logged in; the server manual's ``connect_timeout``."""
+_RETRY_SECONDS = 0.05
 _MAX_STATEMENTS = 16382
 """Prepared statements of a connection; the server manual's ``max_prepared_stmt_count``."""
 _PARAMETER = LONGTEXT.column("?")
@@ -76,6 +77,7 @@ class MySQLFront:
         self.started = time.monotonic()
         self._connections: dict[int, Connection] = {}
         self._lock = threading.Lock()
+        self._is_closed = False
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, name="mysql-front", daemon=True)
@@ -86,7 +88,10 @@ class MySQLFront:
             try:
                 sock, _ = self._listener.accept()
             except OSError:
-                return  # closed
+                if self._is_closed:
+                    return
+                time.sleep(_RETRY_SECONDS)  # no file descriptor left, for example
+                continue
             connection = Connection(self, sock, next(self.engine.ids))
             with self._lock:
                 is_full = len(self._connections) >= MAX_CONNECTIONS
@@ -95,7 +100,11 @@ class MySQLFront:
             if is_full:
                 connection.refuse()
                 continue
-            connection.thread.start()
+            try:
+                connection.thread.start()
+            except RuntimeError:  # the system has no thread left
+                self.forget(connection)
+                connection.refuse()
 
     @property
     def threads(self) -> int:
@@ -117,6 +126,7 @@ class MySQLFront:
 
     def close(self) -> None:
         """Stop listening, interrupt what runs, end all connections.  Idempotent."""
+        self._is_closed = True
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -136,7 +146,6 @@ class Connection:
         """What CONNECTION_ID() says and KILL takes."""
         self.thread = threading.Thread(target=self._run, name=f"mysql-{number}", daemon=True)
         self._front = front
-        self._sock = sock
         self._stream = PacketStream(sock)
         self._session: RemoteSession | None = None
         self._login = Login("", "", 0, b"")
@@ -169,7 +178,7 @@ class Connection:
         with contextlib.suppress(OSError):
             self._error(protocol_error(1040, "Too many connections"))
             self._stream.flush()
-        self._sock.close()
+        self._stream.sock.close()
 
     def kill(self) -> None:
         """End the connection from another thread, interrupting its statement."""
@@ -177,12 +186,14 @@ class Connection:
         if self._session is not None:
             self._session.interrupt()
         with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+            # Not SSLSocket's own, which would have a thread that still writes go on in clear text.
+            socket.socket.shutdown(self._stream.sock, socket.SHUT_RDWR)
 
     def _run(self) -> None:
         try:
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._sock.settimeout(_LOGIN_SECONDS)
+            sock = self._stream.sock
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(_LOGIN_SECONDS)
             if self._log_in():
                 self._stream.sock.settimeout(None)
                 self._serve()
@@ -371,7 +382,7 @@ class Connection:
 
     def _columns(self, selected: Selected) -> None:
         extended = self.session.is_extended
-        self._stream.send_all(column_definition(c, extended=extended) for c in selected.columns)
+        self._stream.send_all([column_definition(c, extended=extended) for c in selected.columns])
         self._end_of_columns()
 
     def _upload(self, name: str) -> Iterator[bytes]:

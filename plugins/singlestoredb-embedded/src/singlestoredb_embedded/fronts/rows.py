@@ -61,19 +61,17 @@ def _encoder(kind: SqlType, column: Column, field: Field) -> Encoder:
     if field.width:
         packed = vector_packer(kind, column)
         return lambda values: strings([None if v is None else packed(v) for v in values])
+    if kind.kind == "FLOAT":
+        return lambda values: _short(
+            [None if v is None else float_text(v, True).encode() for v in values]
+        )
     if family == "float":
-        single = kind.kind == "FLOAT"
-        return lambda values: _short(
-            [None if v is None else float_text(v, single).encode() for v in values]
-        )
+        return _doubles
     if family == "decimal" and kind.scale:
-        scale = kind.scale
-        return lambda values: _short(
-            [None if v is None else decimal_text(v, scale).encode() for v in values]
-        )
+        return _decimals(kind.scale)
     if family == "date":
-        dates = Dates()
-        return lambda values: _short([None if v is None else dates[v] for v in values])
+        dates = Dates(10)
+        return lambda values: [NULL if v is None else dates[v] for v in values]
     if family == "datetime":
         return _datetimes(kind.scale)
     if family == "time":
@@ -99,49 +97,87 @@ def _short(values: list[bytes | None]) -> list[bytes]:
     return [NULL if v is None else prefix[len(v)] + v for v in values]
 
 
-def _integers(values: list[Any]) -> list[bytes]:
+def _numbers(values: list[Any]) -> list[bytes]:
+    """Print numbers; NULL is ``None``."""
     # A list prints its numbers in C, several times faster than one call per number.
-    texts = repr(values)[1:-1].encode().split(b", ")
+    return repr(values)[1:-1].encode().split(b", ")
+
+
+def _integers(values: list[Any]) -> list[bytes]:
     prefix = PREFIX
-    return [NULL if t == b"None" else prefix[len(t)] + t for t in texts]
+    return [NULL if t == b"None" else prefix[len(t)] + t for t in _numbers(values)]
 
 
-def _datetimes(scale: int) -> Encoder:
-    dates, times = Dates(), _Times()
-
+def _decimals(scale: int) -> Encoder:
     def encode(values: list[Any]) -> list[bytes]:
-        found: list[bytes | None] = []
-        for value in values:
-            if value is None:
-                found.append(None)
-                continue
-            days, rest = divmod(value, DAY)
-            seconds, micros = divmod(rest, 1_000_000)
-            if scale:
-                found.append(b"%b %b.%06d" % (dates[days], times[seconds], micros))
-            else:
-                found.append(b"%b %b" % (dates[days], times[seconds]))
-        return _short(found)
+        prefix = PREFIX
+        fields = []
+        for i, digits in enumerate(_numbers(values)):
+            size = len(digits)
+            if size > scale + 1 and digits != b"None":
+                fields.append(prefix[size + 1] + digits[:-scale] + b"." + digits[-scale:])
+            elif values[i] is None:
+                fields.append(NULL)
+            else:  # zeros are missing in front
+                text = decimal_text(values[i], scale).encode()
+                fields.append(prefix[len(text)] + text)
+        return fields
 
     return encode
 
 
+def _doubles(values: list[Any]) -> list[bytes]:
+    texts = [t.removesuffix(b".0") for t in _numbers(values)]
+    prefix = PREFIX
+    return [
+        prefix[len(t)] + t if b"e" not in t else _special(v)
+        for t, v in zip(texts, values, strict=True)
+    ]
+
+
+def _special(value: float | None) -> bytes:
+    """Encode NULL or a number that is printed with an exponent."""
+    if value is None:
+        return NULL
+    text = float_text(value, False).encode()
+    return PREFIX[len(text)] + text
+
+
+def _datetimes(scale: int) -> Encoder:
+    dates, times = Dates(26 if scale else 19), _Times()
+    if scale:
+        return lambda values: [
+            NULL if v is None
+            else b"%b%b.%06d" % (dates[v // DAY], times[v % DAY // 1_000_000], v % 1_000_000)
+            for v in values
+        ]  # fmt: skip
+    return lambda values: [
+        NULL if v is None else dates[v // DAY] + times[v % DAY // 1_000_000] for v in values
+    ]
+
+
 class Dates(dict[int, bytes]):
-    """Days since 1970-01-01 → text; remembers, because results repeat their dates."""
+    """Days since 1970-01-01 → text, after the length of the field that starts with it.
+
+    Remembers, because results repeat their dates.
+    """
+
+    def __init__(self, length: int) -> None:
+        self._prefix = PREFIX[length]
 
     def __missing__(self, days: int) -> bytes:
         if len(self) >= 1 << 16:
             self.clear()
-        text = datetime.date.fromordinal(days + EPOCH_ORDINAL).isoformat().encode()
-        self[days] = text
+        date = datetime.date.fromordinal(days + EPOCH_ORDINAL)
+        text = self[days] = self._prefix + date.isoformat().encode()
         return text
 
 
 class _Times(dict[int, bytes]):
-    """Second of the day → text."""
+    """Second of the day → text, after the space that is before it."""
 
     def __missing__(self, second: int) -> bytes:
-        text = b"%02d:%02d:%02d" % (second // 3600, second // 60 % 60, second % 60)
+        text = b" %02d:%02d:%02d" % (second // 3600, second // 60 % 60, second % 60)
         self[second] = text
         return text
 

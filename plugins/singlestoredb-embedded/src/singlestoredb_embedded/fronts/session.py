@@ -15,7 +15,7 @@ from singlestoredb.exceptions import Error
 from singlestoredb_embedded import nodes, statements
 from singlestoredb_embedded.arrow import BatchReader, values
 from singlestoredb_embedded.engine import Engine
-from singlestoredb_embedded.errors import error
+from singlestoredb_embedded.errors import error, unsupported
 from singlestoredb_embedded.parser import StatementParser
 from singlestoredb_embedded.session import Changed, Session
 from singlestoredb_embedded.statements import Statement
@@ -23,6 +23,8 @@ from singlestoredb_embedded.translate.output import Selected, select
 
 from .rows import raw_fields
 
+_CHARSETS = {"utf8mb4", "utf8mb3", "utf8", "ascii", "binary", "default"}
+"""Character sets whose texts are UTF-8, or bytes that nobody decodes."""
 _ROWS_AT_ONCE = 4096
 """Rows that exist as Python values at a time: keeps memory small and KILL quick."""
 
@@ -82,8 +84,21 @@ class RemoteSession(Session):
 
     def run(self, parser: StatementParser) -> Changed | Selected:
         """Run one statement; see :meth:`Session.run`."""
+        self._check_charset(parser)
         self._describe_vectors()
         return super().run(parser)
+
+    def _check_charset(self, parser: StatementParser) -> None:
+        """Refuse SET NAMES for what the client would then send, and not be understood in."""
+        words = [token.word for token in parser.tokens[:3]]
+        if words[0] != "SET":
+            return
+        at = {"NAMES": 2, "CHARSET": 2, "CHARACTER": 3}.get(words[1])
+        if at is None or at >= len(parser.tokens):
+            return
+        name = parser.tokens[at].text.strip("'\"").lower()
+        if name not in _CHARSETS:
+            raise unsupported(f"the character set {name}")
 
     def _describe_vectors(self) -> None:
         if str(self.variable("vector_type_project_format")).upper() == "BINARY":
