@@ -5,8 +5,6 @@ https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.ht
 
 from __future__ import annotations
 
-import itertools
-import operator
 import socket
 import ssl
 import struct
@@ -34,8 +32,6 @@ STATUS_IN_TRANS, STATUS_AUTOCOMMIT, STATUS_MORE_RESULTS = 1, 2, 8
 STATUS_NO_BACKSLASH_ESCAPES = 512
 
 _pack = struct.Struct("<I").pack
-_NUMBERS = [number << 24 for number in range(256)]
-"""Sequence numbers, where they stand in a packet's header."""
 
 BINARY = 63
 """Collation of bytes."""
@@ -207,27 +203,27 @@ class PacketStream:
 
     def send_all(self, payloads: Sequence[bytes]) -> None:
         """Send payloads, each in packets of its own."""
-        lengths = list(map(len, payloads))
-        if max(lengths, default=0) < MAX_PAYLOAD:
-            # The usual case, without a step in Python per packet
-            start = self.sequence
-            numbers = itertools.islice(itertools.cycle(_NUMBERS), start, start + len(lengths))
-            headers = map(_pack, map(operator.or_, lengths, numbers))
-            pairs = zip(headers, payloads, strict=True)
-            self._waiting.append(b"".join(itertools.chain.from_iterable(pairs)))
-            self.sequence = (start + len(lengths)) & 255
-        else:
-            for payload in payloads:
-                self._send_split(payload)
-        self._waiting_size += sum(lengths)
-        if self._waiting_size > _FLUSH_AT:
+        sequence = self.sequence
+        waiting = self._waiting
+        append = waiting.append
+        size = self._waiting_size
+        pack = _pack
+        for payload in payloads:
+            length = len(payload)
+            if length >= MAX_PAYLOAD:
+                for start in range(0, length - MAX_PAYLOAD + 1, MAX_PAYLOAD):
+                    append(pack(MAX_PAYLOAD | sequence << 24))
+                    append(payload[start : start + MAX_PAYLOAD])
+                    sequence = (sequence + 1) & 255
+                payload = payload[length - length % MAX_PAYLOAD :]
+            append(pack(len(payload) | sequence << 24))
+            append(payload)
+            sequence = (sequence + 1) & 255
+            size += length + 4
+        self.sequence = sequence
+        self._waiting_size = size
+        if size > _FLUSH_AT:
             self.flush()
-
-    def _send_split(self, payload: bytes) -> None:
-        for start in range(0, len(payload) + 1, MAX_PAYLOAD):
-            piece = payload[start : start + MAX_PAYLOAD]
-            self._waiting += (_pack(len(piece) | self.sequence << 24), piece)
-            self.sequence = (self.sequence + 1) & 255
 
     def flush(self) -> None:
         """Send what waits."""

@@ -61,12 +61,11 @@ def _encoder(kind: SqlType, column: Column, field: Field) -> Encoder:
     if field.width:
         packed = vector_packer(kind, column)
         return lambda values: strings([None if v is None else packed(v) for v in values])
-    if kind.kind == "FLOAT":
-        return lambda values: _short(
-            [None if v is None else float_text(v, True).encode() for v in values]
-        )
     if family == "float":
-        return _doubles
+        single = kind.kind == "FLOAT"
+        return lambda values: _short(
+            [None if v is None else float_text(v, single).encode() for v in values]
+        )
     if family == "decimal" and kind.scale:
         return _decimals(kind.scale)
     if family == "date":
@@ -124,23 +123,6 @@ def _decimals(scale: int) -> Encoder:
         return fields
 
     return encode
-
-
-def _doubles(values: list[Any]) -> list[bytes]:
-    texts = [t.removesuffix(b".0") for t in _numbers(values)]
-    prefix = PREFIX
-    return [
-        prefix[len(t)] + t if b"e" not in t else _special(v)
-        for t, v in zip(texts, values, strict=True)
-    ]
-
-
-def _special(value: float | None) -> bytes:
-    """Encode NULL or a number that is printed with an exponent."""
-    if value is None:
-        return NULL
-    text = float_text(value, False).encode()
-    return PREFIX[len(text)] + text
 
 
 def _datetimes(scale: int) -> Encoder:
