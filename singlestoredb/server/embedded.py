@@ -1,4 +1,4 @@
-"""The embedded engine as a local server, for every client that speaks the MySQL protocol.
+"""The embedded engine as a local server: the MySQL protocol and the HTTP Data API.
 
 ::
 
@@ -28,11 +28,11 @@ class EmbeddedServer(LocalServer, Protocol):
 
     mysql_url: str
     """For ``connect()``, with name and password: for nobody else's eyes."""
-    http_url: str | None
-    """The same over the HTTP Data API; ``None`` where the engine comes without it."""
+    http_url: str
+    """The same over the HTTP Data API, ``https`` where there is TLS."""
     host: str
     mysql_port: int
-    http_port: int | None
+    http_port: int
     user: str
     password: str
 

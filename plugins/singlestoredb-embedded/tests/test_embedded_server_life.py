@@ -48,15 +48,38 @@ def is_gone(pid: int | None) -> bool:
 def test_the_sdk_starts_it_and_connects() -> None:
     with embedded.start(users={"ann": "pa55 '@:/%?#"}) as server:
         assert dict(server.urls)["mysql"] == server.mysql_url
-        assert server.http_url == dict(server.urls).get("http")
+        assert dict(server.urls)["http"] == server.http_url
         assert server.pid is not None
         assert server.pid != os.getpid()
         assert not server.wait(0)
-        with s2.connect(server.mysql_url) as conn, conn.cursor() as cursor:
-            cursor.execute("SELECT CURRENT_USER(), @@version_comment")
-            ((user, comment),) = cursor.fetchall()
-        assert user.startswith("ann@")
-        assert "embedded" in comment
+        for url in (server.mysql_url, server.http_url):
+            with s2.connect(url) as conn, conn.cursor() as cursor:
+                cursor.execute("SELECT CURRENT_USER(), @@version_comment")
+                ((user, comment),) = cursor.fetchall()
+            assert user.startswith("ann@"), url
+            assert "embedded" in comment
+
+
+def test_both_protocols_have_the_same_tables() -> None:
+    with (
+        embedded.start() as server,
+        s2.connect(server.mysql_url) as mysql,
+        s2.connect(server.http_url) as http,
+    ):
+        with mysql.cursor() as cursor:
+            cursor.execute("CREATE TABLE shared (a INT)")
+            cursor.execute("INSERT INTO shared VALUES (1)")
+            mysql.commit()
+        with http.cursor() as cursor:
+            cursor.execute("INSERT INTO shared VALUES (%s)", (2,))
+        with mysql.cursor() as cursor:
+            cursor.execute("SELECT a FROM shared ORDER BY a")
+            assert cursor.fetchall() == [(1,), (2,)]
+
+
+def test_it_is_gone_behind_the_with_block() -> None:
+    with embedded.start() as server:
+        pass
     assert server.wait(0)
     server.stop()
     assert is_gone(server.pid)

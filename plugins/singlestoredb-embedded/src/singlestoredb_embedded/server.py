@@ -1,4 +1,4 @@
-"""The local server ``embedded``: the engine in a process of its own, for any client of MySQL.
+"""The local server ``embedded``: the engine in a process of its own, over MySQL and HTTP.
 
 The plugin of the family ``servers``, what ``singlestoredb.server.embedded.start()`` and
 ``s2 serve embedded`` reach.  This module is both sides: :class:`EmbeddedServer` in the process
@@ -10,7 +10,6 @@ tells it to stop: a server never outlives the process that started it.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import os
 import secrets
@@ -20,15 +19,16 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from singlestoredb.exceptions import Error, InterfaceError, NotSupportedError, OperationalError
 from singlestoredb_hookspecs import ServerRequest, hookimpl
 
-from .engine import DEFAULT_DATABASE, Engine, open_engine
+from .engine import DEFAULT_DATABASE, open_engine
+from .fronts.http import start_http
 from .fronts.mysql import MySQLFront
 from .users import DEFAULT_USER, NATIVE, SHA2, Users
 
@@ -142,18 +142,15 @@ class EmbeddedServer:
             self.stop()
             raise
         self.mysql_port: int = answer["mysql_port"]
-        self.http_port: int | None = answer["http_port"]
+        self.http_port: int = answer["http_port"]
         login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@{HOST}"
         self.mysql_url = f"mysql://{login}:{self.mysql_port}/{DEFAULT_DATABASE}"
         """For ``connect()``, with name and password: for nobody else's eyes."""
         self.http_url = (
-            None if self.http_port is None
-            else f"http://{login}:{self.http_port}/{DEFAULT_DATABASE}"
-        )  # fmt: skip
-        """The same over the HTTP Data API; ``None`` while this installation has none."""
-        self.urls = {"mysql": self.mysql_url}
-        if self.http_url is not None:
-            self.urls["http"] = self.http_url
+            f"{'https' if tls else 'http'}://{login}:{self.http_port}/{DEFAULT_DATABASE}"
+        )
+        """The same over the HTTP Data API."""
+        self.urls = {"mysql": self.mysql_url, "http": self.http_url}
 
     def __repr__(self) -> str:
         return f"<EmbeddedServer pid={self.pid} mysql={HOST}:{getattr(self, 'mysql_port', '?')}>"
@@ -237,34 +234,6 @@ def _tls_files(
 # -- in the server's process -----------------------------------------------------------------
 
 
-class HttpFront(Protocol):
-    """What ``fronts.http.start`` returns."""
-
-    port: int
-
-    def close(self) -> None:
-        """Stop serving.  Idempotent."""
-
-
-def start_http(
-    engine: Engine, users: Users, port: int, tls: ssl.SSLContext | None
-) -> HttpFront | None:
-    """Start the HTTP Data API on ``port`` if the module ``fronts.http`` is there.
-
-    It has ``start(engine, users, *, port, tls) -> HttpFront``; its sessions are made over
-    ``fronts.share(engine)``.
-    """
-    name = f"{__package__}.fronts.http"
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as exc:
-        if exc.name != name:
-            raise
-        return None
-    front: HttpFront = module.start(engine, users, port=port, tls=tls)
-    return front
-
-
 def main() -> None:
     """Serve until standard input ends, the parent is gone, or a signal asks to terminate."""
     settings = json.loads(sys.stdin.buffer.readline())
@@ -289,17 +258,24 @@ def _serve(settings: dict[str, Any], stack: contextlib.ExitStack) -> dict[str, A
     users = Users(settings["users"])
     engine = open_engine(settings["path"], "server")
     stack.callback(engine.release)
-    try:
+    with _listening(settings["mysql_port"]):
         mysql = MySQLFront(
             engine, users, port=settings["mysql_port"], tls=tls, method=settings["auth_plugin"]
         )
-    except OSError as exc:
-        raise OSError(f"port {settings['mysql_port']} of {HOST}: {exc.strerror}") from exc
     stack.callback(mysql.close)
-    http = start_http(engine, users, settings["http_port"], tls)
-    if http is not None:
-        stack.callback(http.close)
-    return {"mysql_port": mysql.port, "http_port": None if http is None else http.port}
+    with _listening(settings["http_port"]):
+        http = start_http(engine, HOST, settings["http_port"], users=settings["users"], tls=tls)
+    stack.callback(http.close)
+    return {"mysql_port": mysql.port, "http_port": http.port}
+
+
+@contextlib.contextmanager
+def _listening(port: int) -> Iterator[None]:
+    """Say of an error which port it was about."""
+    try:
+        yield
+    except OSError as exc:
+        raise OSError(f"port {port} of {HOST}: {exc.strerror}") from exc
 
 
 def _answer(answer: dict[str, Any]) -> None:
