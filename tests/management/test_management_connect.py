@@ -11,6 +11,7 @@ from singlestoredb.exceptions import ManagementError, OperationalError
 from singlestoredb.management.cluster import ClusterManager
 from singlestoredb.management.errors import WaitTimeoutError
 from singlestoredb.management.workspace import WorkspaceManager
+from singlestoredb.server import embedded
 from singlestoredb.testing import MariaDB
 from singlestoredb.testing.management_api import ManagementAPI
 
@@ -57,6 +58,27 @@ def test_workspaces_connect(backed: ManagementAPI, admin: dict[str, str]) -> Non
     with pytest.raises(OperationalError) as caught:
         workspace.connect(user=admin["user"], password="wrong")
     assert caught.value.errno == 1045
+
+
+def test_the_embedded_engine_can_be_the_database(management_api: ManagementAPI) -> None:
+    password = "Axcy1!Axcy1!Axcz"
+    with (
+        embedded.start(users={"admin": password}) as engine,
+        ManagementAPI((engine.host, engine.mysql_port)) as api,
+    ):
+        manager = WorkspaceManager(api.token, base_url=api.url)
+        group = manager.create_workspace_group("g", manager.regions[0], [], admin_password=password)
+        workspace = group.create_workspace("w", wait_on_active=True)
+        with workspace.connect(user="admin", password=password) as conn, conn.cursor() as cur:
+            cur.execute("CREATE DATABASE flights")
+            cur.execute("CREATE TABLE flights.seen (id INT, v VECTOR(2, F32))")
+            cur.execute("INSERT INTO flights.seen VALUES (1, '[1,2]')")
+        starter = manager.create_starter_workspace("s", "flights", "aws", "us-east-1")
+        with starter.connect(user="admin", password=password) as conn:
+            assert conn.execute("SELECT id, DATABASE() FROM seen").fetchall() == [(1, "flights")]
+        with pytest.raises(OperationalError) as caught:
+            workspace.connect(user="admin", password="wrong")
+        assert caught.value.errno == 1045
 
 
 def test_clusters_connect(backed: ManagementAPI, admin: dict[str, str]) -> None:

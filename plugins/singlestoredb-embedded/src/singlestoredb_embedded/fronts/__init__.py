@@ -1,6 +1,7 @@
 """Network fronts of the engine: what clients in other processes talk to.
 
-:mod:`.mysql` speaks the MySQL protocol, :mod:`.http` the HTTP Data API.  A front knows its wire; SQL is the session's business.
+:mod:`.mysql` speaks the MySQL protocol, :mod:`.http` the HTTP Data API.  A front knows
+its wire; SQL is the session's business.
 """
 
 from __future__ import annotations
