@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,33 @@ def test_python_of(page: str, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def run(command: str, folder: Path, lines: int) -> subprocess.CompletedProcess[str]:
+    """Run a command; a server is interrupted when it has printed this many lines."""
+    serves = command.startswith("s2 serve ")
+    with subprocess.Popen(
+        # In the place of the shell, which would die of the signal.
+        f"exec {command}" if serves else command,
+        shell=True,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        printed = ""
+        if serves:
+            assert process.stdout is not None
+            printed = "".join(process.stdout.readline() for _ in range(lines))
+            os.killpg(process.pid, signal.SIGINT)
+        try:
+            stdout, stderr = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, printed + stdout, stderr)
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "console")])
 def test_console_of(page: str, tmp_path: Path) -> None:
     for body in blocks(page, "console"):
@@ -69,16 +97,10 @@ def test_console_of(page: str, tmp_path: Path) -> None:
             command, _, expected = part.partition("\n")
             if command.startswith(SETS_UP):
                 continue
-            done = subprocess.run(
-                command,
-                shell=True,
-                cwd=tmp_path,
-                env=environment(),
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
-            pattern = ".*?".join(re.escape(piece) for piece in expected.strip().split("…"))
+            expected = expected.strip()
+            done = run(command, tmp_path, len(expected.splitlines()))
+            assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+            pattern = ".*?".join(re.escape(piece) for piece in expected.split("…"))
             assert re.fullmatch(pattern, done.stdout.strip(), re.DOTALL), (
                 f"$ {command}\n{done.stdout}{done.stderr}"
             )
