@@ -9,6 +9,8 @@ PyMySQL shakes hands, negotiates TLS and authenticates; from then on the socket 
 * :mod:`infile` - what LOAD DATA LOCAL sends
 * :mod:`errors` - error packets to exceptions
 * :mod:`connection` - the driver's connection
+* :mod:`plans` - what the accelerator is told of a result's columns
+* :mod:`accelerated` - the same connection with packets read and decoded in C
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ def s2_open_driver(name: str, params: ConnectionParams) -> MySQLConnection | Non
     """Open a connection."""
     if name != NAME:
         return None
+    from . import accelerated
     from .connection import MySQLConnection
 
-    return MySQLConnection(params)
+    accelerator = accelerated.find(params.pure_python)
+    if accelerator is None:
+        return MySQLConnection(params)
+    return accelerated.AcceleratedConnection(params, accelerator)

@@ -29,7 +29,7 @@ Decoder = Callable[[bytes], Any]
 BINARY = 63
 NOT_NULL = 1
 _FIXED = struct.Struct("<HIBHB")
-_TEXT_OR_BYTES = frozenset({15, 16, 249, 250, 251, 252, 253, 254, 255})
+TEXT_OR_BYTES = frozenset({15, 16, 249, 250, 251, 252, 253, 254, 255})
 _DECIMALS = (0, 246)
 _BYTES_PER_CHARACTER = {8: 1, 33: 3, 88: 2, 91: 2}
 """By collation, as the server's own clients count VARCHAR lengths."""
@@ -104,12 +104,13 @@ class Decoders:
 
     def __init__(self, params: ConnectionParams, encoding: str) -> None:
         self._text: Decoder
-        if encoding in ("utf8", "utf-8") and params.encoding_errors == "strict":
-            self._text = bytes.decode  # the fast path; _explain() finds the column on an error
+        self.is_utf8 = encoding in ("utf8", "utf-8")
+        if self.is_utf8 and params.encoding_errors == "strict":
+            self._text = bytes.decode  # the fast path; explain() finds the column on an error
         else:
             self._text = text_decoder(encoding, params.encoding_errors)
         self._params = params
-        self._own = {k: v for k, v in params.conv.items() if isinstance(k, int)}
+        self.own = {k: v for k, v in params.conv.items() if isinstance(k, int)}
         self._cache: dict[tuple[int, bool, bool], Decoder] = {}
 
     def for_rows(self, columns: Sequence[Column]) -> list[Decoder]:
@@ -129,10 +130,10 @@ class Decoders:
         return found
 
     def _make(self, code: int, binary: bool, arrow: bool) -> Decoder:
-        is_bytes = binary and (code in _TEXT_OR_BYTES or code in (16, 1001) or code > 3000)
+        is_bytes = binary and (code in TEXT_OR_BYTES or code in (16, 1001) or code > 3000)
         text = identity if is_bytes or code in (16, 1001) else self._text
-        if code in self._own:
-            own = self._own[code]
+        if code in self.own:
+            own = self.own[code]
             return text if own is None else lambda value: own(text(value))
         if arrow:
             if 2001 <= code <= 2007:
@@ -146,7 +147,7 @@ class Decoders:
         if code == 245:
             return converters[245] if self._params.parse_json else self._text
         convert = converters.get(code)
-        if convert is None or (code in _TEXT_OR_BYTES and code != 255):
+        if convert is None or (code in TEXT_OR_BYTES and code != 255):
             return text
         if code in (7, 10, 11, 12, 14) and code in self._params.invalid_values:
             return replace_invalid(convert, self._params.invalid_values[code])
@@ -183,17 +184,18 @@ def decode_rows(
                 append(decode(data[start:end]))
             if end != len(data):
                 raise IndexError
-        except (IndexError, ValueError, DataError) as exc:
+        except (IndexError, ValueError, ArithmeticError, DataError) as exc:
             if end > len(data) or isinstance(exc, IndexError):
                 raise InternalError(
                     None, "the server sent a row that does not have the announced columns"
                 ) from None
-            raise _explain(columns[len(row)], exc) from exc
+            raise explain(columns[len(row)], exc) from exc
         rows.append(tuple(row))
     return rows
 
 
-def _explain(column: Column, exc: Exception) -> DataError:
+def explain(column: Column, exc: Exception) -> DataError:
+    """Return the error for a value that a column's decoder refused."""
     hint = getattr(exc, "hint", None)
     if isinstance(exc, UnicodeDecodeError):
         hint = "encoding_errors='replace', 'backslashreplace' or 'ignore' reads it all the same"

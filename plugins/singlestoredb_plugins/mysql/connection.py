@@ -5,7 +5,6 @@ from __future__ import annotations
 from singlestoredb.exceptions import (
     DataError,
     InternalError,
-    NotSupportedError,
     OperationalError,
     ProgrammingError,
 )
@@ -23,8 +22,10 @@ from .errors import from_packet
 from .results import MySQLResult
 from .wire import Command, Wire
 
-_KEPT_RESULTS = 512
+KEPT_RESULTS = 512
 """Results whose columns are remembered: parsing a few costs more than the rest of a point query."""
+_NOT_A_COUNT = frozenset({b"", b"\x00", b"\xfe", b"\xff"})
+"""First bytes of answers that do not begin with a number of columns."""
 _ONE_TO_ONE = frozenset({"utf8", "utf-8", "ascii", "cp1252"})
 """Codecs that write no character as another one's bytes."""
 _STATUS_AUTOCOMMIT = 0x0002
@@ -47,14 +48,9 @@ class MySQLConnection:
     )
 
     def __init__(self, params: ConnectionParams) -> None:
-        if params.pure_python is False:
-            raise NotSupportedError(
-                None,
-                "pure_python=False demands the accelerator 'mysql-rows', which is not installed",
-            )
         self._params = params
         greeting = handshake.connect(params)
-        self.wire = Wire(greeting.sock, params.read_timeout, params.write_timeout)
+        self.wire = self._make_wire(greeting)
         self._encoding = greeting.encoding
         self._status = greeting.status
         self._active: MySQLResult | None = None
@@ -73,6 +69,9 @@ class MySQLConnection:
         except BaseException:
             self.wire.close()
             raise
+
+    def _make_wire(self, greeting: handshake.Greeting) -> Wire:
+        return Wire(greeting.sock, self._params.read_timeout, self._params.write_timeout)
 
     def _set_up(self) -> None:
         params = self._params
@@ -155,14 +154,8 @@ class MySQLConnection:
         while packet[:1] == b"\xfb":
             self._send_file(packet[1:])
             packet = self.wire.read_packet()
-        kind = packet[0] if packet else -1
-        if kind == 0xFF:
-            raise from_packet(packet)
-        if kind == 0:
-            return self._ok(packet)
-        if kind == -1 or kind == 0xFE:
-            self.wire.abort()
-            raise InternalError(None, "the server sent a malformed answer")
+        if packet[:1] in _NOT_A_COUNT:
+            return self._outcome(packet)
         count, _ = lenenc(packet, 0)
         read = self.wire.read_packet
         definitions = tuple([read() for _ in range(count)])
@@ -175,9 +168,19 @@ class MySQLConnection:
         result.started()
         return result
 
+    def _outcome(self, packet: bytes) -> MySQLResult:
+        """Read an answer that is not a result set."""
+        kind = packet[0] if packet else -1
+        if kind == 0xFF:
+            raise from_packet(packet)
+        if kind == 0:
+            return self._ok(packet)
+        self.wire.abort()
+        raise InternalError(None, "the server sent a malformed answer")
+
     def _parse_columns(self, definitions: tuple[bytes, ...]) -> tuple[Column, ...]:
         """Read column definitions; the same query's will be the same bytes next time."""
-        if len(self._columns) >= _KEPT_RESULTS:
+        if len(self._columns) >= KEPT_RESULTS:
             self._columns.clear()
         columns = tuple([parse_column(data, self._encoding) for data in definitions])
         self._columns[definitions] = columns
