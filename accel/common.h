@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if !defined(__SIZEOF_INT128__)
-#error "the decoder needs a compiler with 128-bit integers; without it the SDK runs in pure Python"
+#if !defined(__SIZEOF_INT128__) || SIZE_MAX != UINT64_MAX
+#error "the decoder needs 64-bit sizes and 128-bit integers; elsewhere the SDK runs in pure Python"
 #endif
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the decoder is written for little-endian machines; elsewhere the SDK runs in pure Python"

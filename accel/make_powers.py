@@ -18,10 +18,10 @@ MASK = (1 << 64) - 1
 def leading_bits(q: int) -> int:
     """Return 5**q scaled to 128 significant bits."""
     if q >= 0:
-        power = 5**q
+        power = int(5**q)
         shift = 128 - power.bit_length()
         return power << shift if shift >= 0 else power >> -shift
-    power = 5**-q
+    power = int(5**-q)
     width = (power - 1).bit_length()
     bits = width + 127 if q >= -27 else 2 * width + 128
     value = (1 << bits) // power + 1

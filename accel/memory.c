@@ -16,6 +16,21 @@
 /* Spare regions kept: 16 of 4 MiB.  Fewer cost page faults again on results of some 100 MB. */
 #define SPARE_MOST 16
 
+/* Under AddressSanitizer, what was not taken of a region must not be touched. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define REGIONS_ARE_POISONED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(REGIONS_ARE_POISONED)
+#include <sanitizer/asan_interface.h>
+#define POISON(start, size) ASAN_POISON_MEMORY_REGION(start, size)
+#define UNPOISON(start, size) ASAN_UNPOISON_MEMORY_REGION(start, size)
+#else
+#define POISON(start, size) ((void)(start), (void)(size))
+#define UNPOISON(start, size) ((void)(start), (void)(size))
+#endif
+
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 static s2_region *spare_list;
 static int spare_count;
@@ -56,6 +71,7 @@ static s2_region *spare_take(void)
 
 static void region_free(s2_region *region)
 {
+    UNPOISON(region->bytes, region->size);
     if (region->size >= REGION_LARGE) {
         munmap(region->bytes, region->size);
     } else {
@@ -144,6 +160,7 @@ static s2_region *region_new(size_t size)
     atomic_init(&region->references, 1);
     region->used = 0;
     region->next = NULL;
+    POISON(region->bytes, region->size);
     return region;
 }
 
@@ -208,6 +225,7 @@ uint8_t *s2_arena_take(s2_arena *arena, size_t size)
             size_t start = next_start(region);
             size_t end = s2_add(s2_add(start, size), S2_TAIL_SLACK);
             if (end <= region->size) {
+                UNPOISON(region->bytes + start - S2_HEAD_SLACK, end - start + S2_HEAD_SLACK);
                 region->used = end;
                 return region->bytes + start;
             }

@@ -109,7 +109,7 @@ static inline PyObject *make_value(Plan *plan, Py_ssize_t i, const uint8_t *p, s
     switch ((row_kind)plan->kinds[i]) {
     case ROW_INT: {
         int64_t integer;
-        uint64_t natural;
+        uint64_t natural = 0;
         if (S2_LIKELY(s2_int64(p, length, &integer))) {
             return PyLong_FromLongLong(integer);
         }

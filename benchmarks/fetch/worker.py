@@ -20,6 +20,7 @@ class Client:
         self.port = port
         self.connection: Any = None
         self.mode = ""
+        self.result: Any = None
 
     def options(self) -> dict[str, Any]:
         return {
@@ -165,8 +166,8 @@ class PyMySQL(Client):
 
 class MySQLClient(Client):
     def open(self, mode: str) -> Any:
-        import MySQLdb
-        import MySQLdb.cursors
+        import MySQLdb  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        import MySQLdb.cursors  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
         cursor = MySQLdb.cursors.SSCursor if mode == "stream" else MySQLdb.cursors.Cursor
         return MySQLdb.connect(charset="utf8mb4", cursorclass=cursor, **self.options())
@@ -178,7 +179,7 @@ class AsyncMy(Client):
     def open(self, mode: str) -> Any:
         import asyncio
 
-        import asyncmy
+        import asyncmy  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
         options = self.options()
         options["db"] = options.pop("database")
@@ -215,7 +216,7 @@ class ConnectorX(Client):
     """connectorx over the text protocol; it connects for each query."""
 
     def prepare(self, mode: str) -> None:
-        import connectorx
+        import connectorx  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
         self.read = connectorx.read_sql
         self.url = f"mysql://bench:bench@127.0.0.1:{self.port}/bench"
@@ -265,7 +266,7 @@ def main() -> None:
         try:
             method = getattr(client, "fetch_" + job["mode"])
             client.prepare(job["mode"])
-            client.result = None  # type: ignore[attr-defined]  # what the last job left
+            client.result = None  # what the last job left
             idle = _peak()
             wall, cpu = time.perf_counter(), _cpu()
             rows = method(job["sql"])

@@ -125,7 +125,8 @@ class Peer:
         """Run a statement whose answer is ``data``, which must fit a socket's buffer."""
         connection = self.connection
         assert self.server is not None
-        self.server.sendall(data)
+        if data:
+            self.server.sendall(data)
         try:
             return connection.execute(StatementRequest("q", buffered=buffered, shape=shape))
         finally:

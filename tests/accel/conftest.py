@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -15,20 +16,16 @@ sys.path.insert(0, str(Path(__file__).parent))  # for accelkit, which these test
 
 from accelkit import Peer
 
-try:
-    from singlestoredb_plugins.mysql_accel import _singlestoredb_accel as _accel
-except ImportError:
-    _accel = None  # type: ignore[assignment]  # it was not built
-
 
 @pytest.fixture(scope="session")
 def accel() -> ModuleType:
     """The compiled module; it may be missing only where nothing could compile it."""
-    if _accel is None:
+    name = "singlestoredb_plugins.mysql_accel._singlestoredb_accel"
+    if importlib.util.find_spec(name) is None:
         if shutil.which("cc"):
             pytest.fail("there is a compiler, and the accelerator was not built")
         pytest.skip("there is no compiler to build the accelerator")
-    return _accel
+    return importlib.import_module(name)
 
 
 @pytest.fixture
