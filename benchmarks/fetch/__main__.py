@@ -2,10 +2,11 @@
 
 ::
 
-    python -m benchmarks --reference-python REF/bin/python --output benchmarks/results/replay.md
+    python -m benchmarks.fetch --reference-python REF/bin/python --peers-python PEERS/bin/python
 
 ``REF`` is an environment with ``singlestoredb==1.18.1`` and what its formats need: its import
-name is ours, so it runs in processes of its own.
+name is ours, so it runs in processes of its own.  ``PEERS`` has the other clients.  What is not
+given or not installed is left out.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ CLIENTS = {
     "stream": ("reference", "singlestoredb"),
     "stream_arrow": ("singlestoredb",),
 }
+RESULTS = Path(__file__).parents[1] / "results" / "fetch.md"
 STREAM_TIMES = 6
 """Streaming reads the mixed rows this many times over: 3 million rows."""
 
@@ -142,8 +144,8 @@ def _cpu_model() -> str:
     return platform.machine()
 
 
-def main() -> None:
-    """Run."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run with the arguments of the command line, or others."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference-python", help="Python that has singlestoredb==1.18.1")
     parser.add_argument("--peers-python", help="Python that has the other clients")
@@ -151,8 +153,8 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=list(DATASETS))
     parser.add_argument("--clients", nargs="+")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, help="where the Markdown report goes")
-    options = parser.parse_args()
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where the report goes")
+    options = parser.parse_args(arguments)
 
     pythons = {}
     if options.reference_python:
@@ -168,9 +170,10 @@ def main() -> None:
     server.start()
     port = ours.recv()
     report = [
-        "# Replay benchmark",
+        "# Fetching: CPU of clients",
         "",
-        f"`python -m benchmarks {' '.join(sys.argv[1:])}`",
+        "Clients read the same recorded bytes from a server that costs nothing; see "
+        "`python -m benchmarks.fetch --help`.",
         "",
         f"{_cpu_model()}, {multiprocessing.cpu_count()} CPUs, {platform.system()} "
         f"{platform.release()}, Python {platform.python_version()}.",
@@ -194,8 +197,7 @@ def main() -> None:
         report.append(text)
     ours.send(None)
     server.join(10)
-    if options.output:
-        options.output.write_text("\n".join(report))
+    options.output.write_text("\n".join(report))
 
 
 if __name__ == "__main__":

@@ -117,8 +117,6 @@ def test_nobody_there() -> None:
         s2.connect(unix_socket="/no/such.sock")
     with pytest.raises(s2.NotSupportedError, match="no character set named 'klingon'"):
         s2.connect("127.0.0.1:1", charset="klingon")
-    with pytest.raises(s2.NotSupportedError, match="pure_python=False"):
-        s2.connect("127.0.0.1:1?pure_python=0")
 
 
 # -- LOAD DATA LOCAL -------------------------------------------------------------------------
