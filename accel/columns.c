@@ -46,16 +46,21 @@ void s2_batch_release(s2_batch *batch)
 
 static size_t choose_batch_rows(const s2_layout *layout)
 {
-    size_t width = layout->row_width;
+    /* Bits: every column has one more for its validity. */
+    size_t width = s2_add(s2_mul(layout->row_width, 8), layout->count);
     for (size_t i = 0; i < layout->count; i++) {
-        width = s2_add(width, s2_has_offsets(layout->columns[i].kind) ? TEXT_GUESS : 0);
+        width = s2_add(width, s2_has_offsets(layout->columns[i].kind) ? 8 * TEXT_GUESS : 0);
     }
-    size_t rows = BATCH_ROWS_MOST;
-    while (rows > BATCH_ROWS_LEAST && s2_mul(rows, width) > BATCH_BYTES) {
-        rows /= 2;
+    /* Somewhat less than a whole number of batches to a region of memory. */
+    size_t rows = (BATCH_BYTES - BATCH_BYTES / 64) * 8 / (width ? width : 1) & ~(size_t)63;
+    if (rows > BATCH_ROWS_MOST) {
+        return BATCH_ROWS_MOST;
     }
-    while (rows > 1 && s2_mul(rows, width) > 32 * BATCH_BYTES) { /* long vectors */
-        rows /= 2;
+    if (rows < BATCH_ROWS_LEAST) {
+        rows = BATCH_ROWS_LEAST;
+        while (rows > 1 && s2_mul(rows, width) > 32 * 8 * BATCH_BYTES) { /* long vectors */
+            rows /= 2;
+        }
     }
     return rows;
 }

@@ -5,6 +5,7 @@
 
 #include "../numbers.h"
 #include "../temporal.h"
+#include "../text.h"
 
 /* Dates repeat within a result; making one costs more than finding it.  Direct-mapped: a date has
  * one place, where the latest of those that share it stays. */
@@ -60,17 +61,64 @@ static inline PyObject *ascii_str(const uint8_t *p, size_t length)
     return text;
 }
 
+/* Decode valid UTF-8 to code points of one width. */
+#define DEFINE_DECODE(name, type)                                                                  \
+    static void name(const uint8_t *p, const uint8_t *end, type *out)                              \
+    {                                                                                              \
+        while (p < end) {                                                                          \
+            uint32_t lead = *p;                                                                    \
+            if (lead < 0x80) {                                                                     \
+                *out++ = (type)lead;                                                               \
+                p += 1;                                                                            \
+            } else if (lead < 0xE0) {                                                              \
+                *out++ = (type)((lead & 0x1F) << 6 | (p[1] & 0x3Fu));                              \
+                p += 2;                                                                            \
+            } else if (lead < 0xF0) {                                                              \
+                *out++ = (type)((lead & 0x0F) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu));       \
+                p += 3;                                                                            \
+            } else {                                                                               \
+                *out++ = (type)((lead & 0x07) << 18 | (p[1] & 0x3Fu) << 12 |                       \
+                                (p[2] & 0x3Fu) << 6 | (p[3] & 0x3Fu));                             \
+                p += 4;                                                                            \
+            }                                                                                      \
+        }                                                                                          \
+    }
+DEFINE_DECODE(decode_ucs1, Py_UCS1)
+DEFINE_DECODE(decode_ucs2, Py_UCS2)
+DEFINE_DECODE(decode_ucs4, Py_UCS4)
+
+/* Return a new str of UTF-8 that has more than ASCII.  Knowing the number of characters and the
+ * largest in advance, it is written once; CPython's own decoder widens and moves it on the way. */
+static PyObject *wide_str(const uint8_t *p, size_t length)
+{
+    size_t characters = 0;
+    uint8_t most = 0;
+    for (size_t i = 0; i < length; i++) {
+        characters += (p[i] & 0xC0) != 0x80;
+        most = p[i] > most ? p[i] : most;
+    }
+    /* Lead bytes: C2 and C3 begin U+0080 to U+00FF, up to EF is below U+10000. */
+    Py_UCS4 largest = most < 0xC4 ? 0xFF : most < 0xF0 ? 0xFFFF : 0x10FFFF;
+    PyObject *text = PyUnicode_New((Py_ssize_t)characters, largest);
+    if (!text) {
+        return NULL;
+    }
+    if (most < 0xC4) {
+        decode_ucs1(p, p + length, PyUnicode_1BYTE_DATA(text));
+    } else if (most < 0xF0) {
+        decode_ucs2(p, p + length, PyUnicode_2BYTE_DATA(text));
+    } else {
+        decode_ucs4(p, p + length, PyUnicode_4BYTE_DATA(text));
+    }
+    return text;
+}
+
 static PyObject *make_text(Plan *plan, Py_ssize_t i, const uint8_t *p, size_t length)
 {
     if (S2_LIKELY(is_ascii(p, length))) {
         return ascii_str(p, length);
     }
-    PyObject *text = PyUnicode_DecodeUTF8((const char *)p, (Py_ssize_t)length, "strict");
-    if (!text && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
-        PyErr_Clear();
-        return call_decoder(plan, i, p, length);
-    }
-    return text;
+    return s2_utf8(p, length) ? wide_str(p, length) : call_decoder(plan, i, p, length);
 }
 
 static PyObject *make_decimal(Plan *plan, Py_ssize_t i, const uint8_t *p, size_t length)

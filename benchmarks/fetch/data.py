@@ -6,7 +6,7 @@ name           rows       columns
 ints           1,000,000  4 BIGINT NOT NULL of 1 to 19 digits
 mixed          500,000    INT, BIGINT, DOUBLE, DECIMAL(18,4), VARCHAR(32), TEXT of about 100,
                           DATETIME, DATE, TINYINT, JSON-like text; a tenth of them NULL
-strings        200,000    20 VARCHAR(40) NOT NULL, one value in 16 not ASCII
+strings        200,000    20 VARCHAR(40) NOT NULL; one word in 64 is not ASCII
 blobs          20,000     INT, 6 KiB of random bytes
 vectors        50,000     INT, VECTOR(256, F32), packed
 point          1          INT, BIGINT, VARCHAR, DATETIME
@@ -139,8 +139,8 @@ def _sentence(source: random.Random, size: int) -> str:
     length = 0
     while length < size:
         bits = source.getrandbits(16)
-        other = bits & 15 == 0
-        word = _OTHER_WORDS[bits % 6] if other else _WORDS[bits % len(_WORDS)]
+        other = bits & 63 == 0
+        word = _OTHER_WORDS[(bits >> 6) % 6] if other else _WORDS[bits % len(_WORDS)]
         words.append(word)
         length += len(word) + 1
     return " ".join(words)
