@@ -14,6 +14,7 @@ typedef struct {
     source from;
     PyObject *end; /* owned: payload of the packet that ended the rows, or None */
     bool busy;     /* a method is at work: the GIL may be released, or Python code be called */
+    bool closed;
 } Reader;
 
 s2_kept *kept_begin(PyObject *object);
@@ -37,11 +38,21 @@ static bool has_source(const Reader *self)
     return self->from.fd >= 0 || self->from.receive_into;
 }
 
+/* Whether to do without a source.  False with an exception when there was one: it was closed,
+ * perhaps by another thread while this one waited. */
+static bool is_fed(const Reader *self)
+{
+    if (self->closed) {
+        PyErr_SetString(PyExc_ConnectionError, "the connection was closed");
+    }
+    return !self->closed;
+}
+
 /* Receive once.  1: bytes may have come; 0: there is no source; -1: an exception is set. */
 static int fill(Reader *self)
 {
     if (!has_source(self)) {
-        return 0;
+        return is_fed(self) ? 0 : -1;
     }
     if (self->from.fd < 0) {
         return source_call(&self->from, &self->packets) ? 1 : -1;
@@ -74,8 +85,11 @@ static bool drive(Reader *self, step_function step, void *state, PyThreadState *
             }
         } while (outcome == RECEIVED);
         PyEval_RestoreThread(*thread);
-        if (*status != S2_NEED_MORE || !has_source(self)) {
+        if (*status != S2_NEED_MORE) {
             return true;
+        }
+        if (!has_source(self)) {
+            return is_fed(self);
         }
         if (self->from.fd < 0 ? !source_call(&self->from, &self->packets)
                               : !source_settle(&self->from, outcome)) {
@@ -211,6 +225,7 @@ static PyObject *Reader_start(Reader *self, PyObject *sequence)
 static PyObject *Reader_close(Reader *self, PyObject *unused)
 {
     (void)unused;
+    self->closed = true;
     self->from.fd = -1;
     Py_CLEAR(self->from.receive_into);
     if (!self->busy) {
@@ -562,7 +577,9 @@ static PyObject *Reader_read_arrow(Reader *self, PyObject *args)
         s2_status status;
         bool done = drive(self, arrow_step, &state, &context.thread, &status);
         if (done && status == S2_NEED_MORE) { /* without a source: what there is */
+            context.thread = PyEval_SaveThread();
             status = s2_builder_finish(state.builder);
+            PyEval_RestoreThread(context.thread);
         }
         /* Whatever became of the values: the rows have ended, and the owner must know. */
         if (done && state.ended && !set_end(self, state.end, state.end_length)) {
@@ -615,7 +632,7 @@ static PyMethodDef Reader_methods[] = {
     {"start", (PyCFunction)Reader_start, METH_O,
      "start(sequence): expect an answer whose first packet has this number."},
     {"close", (PyCFunction)Reader_close, METH_NOARGS,
-     "Forget the source and what was received from it."},
+     "Forget the source and what was received from it; reading is then a ConnectionError."},
     {"read_packet", (PyCFunction)Reader_read_packet, METH_NOARGS,
      "Return the next payload, whole; None when bytes lack."},
     {"read_answer", (PyCFunction)Reader_read_answer, METH_VARARGS,

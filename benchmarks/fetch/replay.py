@@ -10,9 +10,10 @@ import re
 import socket
 import struct
 import threading
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from .data import DATASETS, EOF, answer, lenenc, packet
+from .data import DATASETS, EOF, LONGLONG, NOT_NULL, Column, Dataset, answer, lenenc, packet
 
 _OK = b"\x00\x00\x00\x02\x00\x00\x00"
 # LONG_PASSWORD FOUND_ROWS LONG_FLAG CONNECT_WITH_DB LOCAL_FILES PROTOCOL_41 TRANSACTIONS
@@ -60,6 +61,7 @@ class ReplayServer:
 
     def __init__(self, names: list[str]) -> None:
         self.answers = {DATASETS[name].sql: answer(DATASETS[name]) for name in names}
+        self._names = names
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -113,7 +115,21 @@ class ReplayServer:
                 _, times, sql = sql.split(" ", 2)
                 self._repeat(client, self.answers[sql], int(times))
                 continue
-            client.sendall(found or _variables(sql) or packet(1, _OK))
+            client.sendall(found or self._about(sql) or _variables(sql) or packet(1, _OK))
+
+    def _about(self, sql: str) -> bytes | None:
+        """Answer what connectorx asks of a query before it runs it: a row, and how many."""
+        for name in self._names:
+            dataset = DATASETS[name]
+            if f"bench_{name}" not in sql:
+                continue
+            if "count(" in sql.lower():
+                count = Column("count", LONGLONG, flags=NOT_NULL)
+                cells = (str(dataset.rows).encode(),)
+                return answer(Dataset(name, 1, (count,), lambda *_, cells=cells: cells))
+            if sql.upper().endswith(("LIMIT 0", "LIMIT 1")):
+                return answer(replace(dataset, rows=int(sql[-1])))
+        return None
 
     def _repeat(self, client: socket.socket, data: bytes, times: int) -> None:
         """Send the rows of an answer ``times`` times; numbers of packets go on across the seams."""

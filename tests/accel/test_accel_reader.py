@@ -93,6 +93,25 @@ def test_packets_are_none_while_bytes_lack(accel: ModuleType) -> None:
     assert reader.sequence == 1
 
 
+@pytest.mark.parametrize("end", [b"", packet(6, EOF)])
+def test_what_is_not_utf8_goes_to_the_converter_wherever_it_ends(
+    accel: ModuleType, end: bytes
+) -> None:
+    asked: list[tuple[int, bytes]] = []
+
+    def convert(column: int, data: bytes) -> bytes:
+        asked.append((column, data))
+        return data.decode("utf-8", "replace").encode()
+
+    reader = accel.Reader()
+    reader.start(4)
+    reader.feed(packet(4, row([b"a"])) + packet(5, row([b"\xffb"])) + end)
+    columns = (("n", "u", "", accel.AS_TEXT, accel.ROW_TEXT),)
+    made = accel.Plan(columns, ("n",), (bytes,), convert)
+    assert pa.table(reader.read_arrow(made, None))["n"].to_pylist() == ["a", "\ufffdb"]
+    assert asked == [(0, b"\xffb")]
+
+
 # -- sizes -----------------------------------------------------------------------------------
 
 
@@ -130,13 +149,11 @@ def test_kept_rows_of_several_packets(accel: ModuleType) -> None:
 
 
 def test_memory_grows_with_what_arrives_and_not_with_what_is_announced(accel: ModuleType) -> None:
-    reader = accel.Reader()
     for announced in (b"\xff\xff\xff\x00", b"\xfe\xff\xff\x00"):
-        reader.start(0)
+        reader = accel.Reader()
         reader.feed(announced + b"\xfe" + b"\xff" * 8)
         assert reader.read_packet() is None
         assert reader.capacity < 1 << 17
-        reader.close()
 
 
 def test_the_buffer_is_given_back_after_one_large_packet(accel: ModuleType) -> None:
@@ -243,6 +260,17 @@ def test_the_read_time_out_ends_the_wait(peers: Pair, shape: Shape) -> None:
         fast.ask(answer([NUMBER], [row([b"1"])])[:-3], shape=shape)
     assert caught.value.errno == 2013
     assert not connection.is_open
+
+
+@pytest.mark.parametrize("shape", ["rows", "arrow"])
+def test_closing_in_another_thread_ends_the_wait(peers: Pair, shape: Shape) -> None:
+    fast, _ = peers(read_timeout=None)
+    connection = fast.connection
+    closing = threading.Timer(0.1, connection.wire.abort)
+    closing.start()
+    with pytest.raises(OperationalError, match="Lost connection"):
+        fast.ask(answer([NUMBER], [row([b"1"])])[:-3], shape=shape)
+    closing.join()
 
 
 class _Interrupted(Exception):
