@@ -158,6 +158,10 @@ def _ints(source: random.Random, number: int) -> Iterable[Cell]:
 
 def _mixed(source: random.Random, number: int) -> Iterable[Cell]:
     bits = source.getrandbits
+
+    def word() -> bytes:
+        return _WORDS[bits(6) % len(_WORDS)].encode()
+
     day = b"%04d-%02d-%02d" % (1990 + bits(5), 1 + bits(6) % 12, 1 + bits(8) % 28)
     cells = [
         b"%d" % (bits(48) - (1 << 47)),
@@ -168,8 +172,7 @@ def _mixed(source: random.Random, number: int) -> Iterable[Cell]:
         b"%b %02d:%02d:%02d" % (day, bits(4), bits(5), bits(5)),
         day,
         b"%d" % (bits(8) - 128),
-        b'{"k": %d, "name": "%b", "tags": ["%b", "%b"]}'
-        % (bits(16), *(_WORDS[bits(6) % len(_WORDS)].encode() for _ in range(3))),
+        b'{"k": %d, "name": "%b", "tags": ["%b", "%b"]}' % (bits(16), word(), word(), word()),
     ]
     return (b"%d" % number, *(None if source.random() < 0.1 else cell for cell in cells))
 

@@ -264,7 +264,8 @@ def test_tables_and_their_damages_are_the_same(
     columns = [CASES[name] for name in names]
     cells = st.tuples(*(st.none() | values for _, values in columns))
     rows = [row(r) for r in data.draw(st.lists(cells, max_size=12))]
-    if rows and data.draw(st.integers(0, 1)):
+    damaged: int = data.draw(st.integers(0, 1))
+    if rows and damaged:
         at = data.draw(st.integers(0, len(rows) - 1))
         damage: Callable[[bytes], bytes] = data.draw(
             st.sampled_from(

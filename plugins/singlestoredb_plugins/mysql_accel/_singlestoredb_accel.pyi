@@ -170,7 +170,7 @@ class Reader:
         """Expect an answer whose first packet has this number."""
 
     def close(self) -> None:
-        """Forget the source and what was received from it; reading is then a ``ConnectionError``."""
+        """Forget the source and what it gave; reading is then a ``ConnectionError``."""
 
     def read_packet(self) -> bytes | None:
         """Return the next payload, whole; ``None`` when bytes lack and there is no source."""
