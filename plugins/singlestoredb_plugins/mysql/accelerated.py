@@ -10,8 +10,6 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from singlestoredb.columnar.build import from_rows
-from singlestoredb.columnar.read import to_rows
 from singlestoredb.exceptions import DataError, InternalError, NotSupportedError
 from singlestoredb.kernel import get_registry
 from singlestoredb.kernel.errors import PluginDisabledError, PluginLoadError, PluginNotFoundError
@@ -339,6 +337,8 @@ class AcceleratedResult(MySQLResult):
     def read_rows(self, size: int | None) -> list[tuple[Any, ...]]:
         """Return the next rows as tuples."""
         if self._buffered and self._kept is None:
+            from singlestoredb.columnar.read import to_rows
+
             return to_rows(self.read_arrow(size))
         return self._rows(size, False)
 
@@ -352,6 +352,8 @@ class AcceleratedResult(MySQLResult):
     def read_arrow(self, size: int | None) -> ArrowBatches:  # type: ignore[override]  # wider
         """Return the next rows as Arrow batches."""
         if not self._plan.has_arrow:
+            from singlestoredb.columnar.build import from_rows
+
             rows = decode_rows(
                 self._packets_of(size),
                 self.columns,

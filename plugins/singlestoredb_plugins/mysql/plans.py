@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from singlestoredb.columnar.build import from_rows
 from singlestoredb.columnar.types import arrow_format, is_vector, vector_element
 from singlestoredb.exceptions import DataError
 from singlestoredb.reading import unique_names
@@ -139,6 +138,8 @@ class _ArrowConverter:
 
     def __call__(self, index: int, data: bytes) -> bytes | None:
         from nanoarrow.c_array_stream import c_array_stream
+
+        from singlestoredb.columnar.build import from_rows
 
         column = self._columns[index]
         try:
