@@ -65,7 +65,7 @@ static size_t choose_batch_rows(const s2_layout *layout)
     return rows;
 }
 
-s2_builder *s2_builder_new(s2_layout *layout, s2_hook hook, void *context)
+s2_builder *s2_builder_new(s2_layout *layout, int64_t limit, s2_hook hook, void *context)
 {
     size_t size = s2_add(sizeof(s2_builder), s2_mul(layout->count, sizeof(s2_building)));
     s2_builder *builder = s2_malloc(size);
@@ -75,6 +75,8 @@ s2_builder *s2_builder_new(s2_layout *layout, s2_hook hook, void *context)
         builder->hook = hook;
         builder->context = context;
         builder->batch_rows = choose_batch_rows(layout);
+        bool is_part = limit > 0 && limit <= (int64_t)BATCH_ROWS_MOST;
+        builder->first_rows = is_part ? (size_t)limit : ROWS_FIRST;
         s2_arena_init(&builder->arena);
     }
     return builder;
@@ -152,7 +154,7 @@ static uint8_t *bitmap_of(const s2_builder *builder, size_t i)
 /* Begin a batch: a small one at first, else one of the full number of rows. */
 static bool begin_batch(s2_builder *builder)
 {
-    size_t rows = builder->batch_count ? builder->batch_rows : ROWS_FIRST;
+    size_t rows = builder->batch_count ? builder->batch_rows : builder->first_rows;
     if (rows > builder->batch_rows) {
         rows = builder->batch_rows;
     }

@@ -56,6 +56,7 @@ typedef struct {
     s2_arena arena;
     size_t rows;       /* of the batch that is being built */
     size_t room;       /* rows that it has buffers for */
+    size_t first_rows; /* rows that the first batch gets buffers for, to begin with */
     size_t batch_rows; /* rows at which it is finished */
     bool full;         /* or it is as long as it may be */
     size_t failed;     /* column of S2_REFUSED and S2_TOO_LONG */
@@ -66,8 +67,9 @@ typedef struct {
     s2_building columns[];
 } s2_builder;
 
-/* Return a builder that holds a reference to `layout`; NULL when memory is short. */
-s2_builder *s2_builder_new(s2_layout *layout, s2_hook hook, void *context);
+/* Return a builder that holds a reference to `layout`; NULL when memory is short.  It will get at
+ * most `limit` rows, whose buffers are made at once if they are few. */
+s2_builder *s2_builder_new(s2_layout *layout, int64_t limit, s2_hook hook, void *context);
 void s2_builder_free(s2_builder *builder);
 
 /* Decode one row.  S2_OK, S2_MALFORMED, S2_TOO_LONG, S2_REFUSED or S2_NO_MEMORY; after a failure

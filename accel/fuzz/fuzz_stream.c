@@ -241,7 +241,7 @@ static void run(const uint8_t *data, size_t size, unsigned options, s2_layout *l
     s2_packets packets;
     s2_kept kept;
     s2_kept_init(&kept);
-    s2_builder *builder = s2_builder_new(layout, hook, &state);
+    s2_builder *builder = s2_builder_new(layout, options & OPTION_LIMIT ? 2 : INT64_MAX, hook, &state);
     if (builder && s2_packets_init(&packets, 64)) {
         uint8_t sequence = 0;
         bool more = true;

@@ -112,7 +112,7 @@ static PyObject *Kept_read_arrow(Kept *self, PyObject *args)
     }
     hook_context context = {plan, NULL, NULL};
     PyObject *batches = NULL;
-    s2_builder *builder = s2_builder_new(plan->layout, convert_value, &context);
+    s2_builder *builder = s2_builder_new(plan->layout, limit, convert_value, &context);
     s2_status status = builder ? S2_LIMIT : S2_NO_MEMORY;
     plan->failed = -1;
     while (status == S2_LIMIT) {

@@ -570,7 +570,7 @@ static PyObject *Reader_read_arrow(Reader *self, PyObject *args)
     arrow_state state = {.limit = limit};
     PyObject *batches = NULL;
     plan->failed = -1;
-    state.builder = s2_builder_new(plan->layout, convert_value, &context);
+    state.builder = s2_builder_new(plan->layout, limit, convert_value, &context);
     if (!state.builder) {
         PyErr_NoMemory();
     } else {
