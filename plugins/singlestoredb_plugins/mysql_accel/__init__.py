@@ -10,14 +10,17 @@ from types import ModuleType
 
 from singlestoredb_hookspecs import hookimpl
 
+try:
+    from . import _singlestoredb_accel
+except ImportError as exc:
+    raise ImportError(
+        "the C extension was not built when singlestoredb was installed: a C compiler was missing"
+    ) from exc
+
 NAME = "mysql-rows"
 
 
 @hookimpl
 def s2_make_accelerator(name: str) -> ModuleType | None:
     """Return the compiled module."""
-    if name != NAME:
-        return None
-    from . import _singlestoredb_accel
-
-    return _singlestoredb_accel
+    return _singlestoredb_accel if name == NAME else None
