@@ -25,6 +25,7 @@ Objects are: Decimal, str, bytes, parsed JSON, and for VECTOR an array of shape 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from singlestoredb_hookspecs import Column
@@ -72,7 +73,7 @@ def numpy_dtype(column: Column) -> str:
 
 
 def numpy_columns(
-    chunk: Any, columns: tuple[Column, ...], *, parse_json: bool
+    chunk: Any, columns: Sequence[Column], *, parse_json: bool, only: Sequence[int] | None = None
 ) -> list[npt.NDArray[Any]]:
     """Return a result's columns as arrays of shape (rows,), with the dtypes of this module.
 
@@ -80,9 +81,12 @@ def numpy_columns(
         chunk: an Arrow stream with one field per column.
         columns: what the server said of them.
         parse_json: whether JSON becomes Python objects rather than text.
+        only: positions of the columns to return; all of them if not given.
     """
     out = []
-    for column, data in zip(columns, to_numpy(chunk), strict=True):
+    if only is not None:
+        columns = [columns[i] for i in only]
+    for column, data in zip(columns, to_numpy(chunk, only), strict=True):
         if column.type_code == JSON and parse_json:
             out.append(_parsed(data))
         else:

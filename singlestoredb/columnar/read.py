@@ -7,6 +7,7 @@ better type for them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -54,8 +55,8 @@ _DTYPES = {
 }
 
 
-def to_numpy(chunk: Any) -> list[NumpyColumn]:
-    """Return the columns of an Arrow stream.
+def to_numpy(chunk: Any, only: Sequence[int] | None = None) -> list[NumpyColumn]:
+    """Return the columns of an Arrow stream; those at the positions ``only``, if it is given.
 
     dtypes: integers and floats as they are; date32 ``datetime64[D]``; timestamp[us]
     ``datetime64[us]``; duration[us] ``timedelta64[us]``; anything else ``object``, in which a
@@ -70,7 +71,9 @@ def to_numpy(chunk: Any) -> list[NumpyColumn]:
     columns = []
     values: npt.NDArray[Any]
     nulls: npt.NDArray[np.bool_] | None
-    for i, field in enumerate(schema.children):
+    fields = list(schema.children)
+    for i in range(len(fields)) if only is None else only:
+        field = fields[i]
         pieces = [_piece(batch, i, field) for batch in batches if len(batch)]
         dtype = _dtype(field.format)
         if not pieces:

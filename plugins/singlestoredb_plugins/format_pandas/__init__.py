@@ -7,6 +7,7 @@ has; text is ``str`` from pandas 3 on and ``object`` before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from singlestoredb.columnar.types import JSON, arrow_format
@@ -38,14 +39,25 @@ class PandasFormat:
 
         from singlestoredb.columnar.dtypes import numpy_columns
 
-        arrays = numpy_columns(chunk, self._columns, parse_json=self._parse_json)
-        data: dict[int, Any] = dict(enumerate(arrays))
-        if int(pandas.__version__.partition(".")[0]) >= 3:
-            text: Any = "str"  # the type information of pandas 2 does not know it
+        text: Any = None
+        """The dtype of text, from pandas 3 on."""
+        if self._text and int(pandas.__version__.partition(".")[0]) >= 3:
+            text = pandas.api.types.pandas_dtype("str")
+        arrow: Any = None
+        from_numpy: Sequence[int] = range(len(self._columns))
+        if text is not None and text.storage == "pyarrow":
+            # pandas keeps text as Arrow does, so it needs no Python object per value.
+            import pyarrow
+
+            chunk = arrow = pyarrow.table(chunk)
+            from_numpy = [i for i in from_numpy if i not in self._text]
+        arrays = numpy_columns(chunk, self._columns, parse_json=self._parse_json, only=from_numpy)
+        data: dict[int, Any] = dict(zip(from_numpy, arrays, strict=True))
+        if text is not None:
             for i in self._text:
-                data[i] = pandas.array(arrays[i], dtype=text)
+                data[i] = pandas.array(data[i] if arrow is None else arrow.column(i), dtype=text)
         # Built by position, named afterwards: names may repeat.
-        frame: pandas.DataFrame = pandas.DataFrame(data)
+        frame: pandas.DataFrame = pandas.DataFrame({i: data[i] for i in range(len(self._columns))})
         frame.columns = pandas.Index([column.name for column in self._columns])
         return frame
 
