@@ -162,7 +162,7 @@ with s2.connect(sys.argv[1], pure_python=False, buffered=False) as conn:
     print(rows, peak() - idle)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, server.url], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program, server.url], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     rows, grown = map(int, done.stdout.split())
