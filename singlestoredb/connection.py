@@ -109,6 +109,10 @@ def connect(
     interpolate_query_with_empty_args: bool | None = None,
     socket_options: Mapping[int, Mapping[int, Any]] | None = None,
     *,
+    query_timeout: float | None = None,
+    retries: int | None = None,
+    retry_reads: int | None = None,
+    keepalive: int | None = None,
     unix_socket: str | None = None,
     collation: str | None = None,
     ssl: Any = None,
@@ -174,6 +178,16 @@ def connect(
         interpolate_query_with_empty_args: treat ``%%`` as an escaped ``%`` even when the
             arguments are empty.
         socket_options: level → {option: value}.
+        query_timeout: seconds that a statement may take.  It is then stopped on the server and
+            raises ``OperationalError`` 3024; the connection stays usable, or is closed where the
+            server does not react.  See also :attr:`Connection.query_timeout`.
+        retries: how often connecting is tried again when it fails for a reason that may pass
+            (``Error.is_recoverable``), after pauses that grow from 0.1 to 5 seconds.
+        retry_reads: how often a statement is sent again, on a new connection, when the connection
+            was lost amid it.  Only buffered statements that change nothing, outside of
+            transactions.  The new connection has the session as ``connect()`` sets it up: leave
+            it at 0 where statements rely on variables or temporary tables.
+        keepalive: seconds of silence until the system asks whether the peer is still there.
         unix_socket: path of a local socket, instead of host and port.
         collation: collation of the connection.
         ssl: an ``ssl.SSLContext`` to use as it is; TLS is then mandatory.
@@ -322,23 +336,23 @@ class Connection(Session):
 
     def begin(self) -> None:
         """Start a transaction."""
-        self._opened().begin()
+        self._exclusively(self._opened().begin)
 
     def commit(self) -> None:
         """Commit the transaction."""
         opened = self._opened()
         if self._committable:
-            opened.commit()
+            self._exclusively(opened.commit)
 
     def rollback(self) -> None:
         """Roll the transaction back."""
         opened = self._opened()
         if self._committable:
-            opened.rollback()
+            self._exclusively(opened.rollback)
 
     def autocommit(self, value: bool = True) -> None:
         """Switch autocommit."""
-        self._opened().set_autocommit(bool(value))
+        self._exclusively(self._opened().set_autocommit, bool(value))
 
     def get_autocommit(self) -> bool | None:
         """Return whether the server commits each statement by itself."""
@@ -349,13 +363,34 @@ class Connection(Session):
         """Whether the server commits each statement by itself."""
         return self.get_autocommit()
 
+    @property
+    def in_transaction(self) -> bool | None:
+        """Whether a transaction is open, as of the server's last answer; ``None`` when unknown."""
+        known: bool | None = getattr(self._opened(), "in_transaction", None)
+        return known
+
     def cancel(self) -> None:
         """Stop the statement that runs now; may be called from any thread.
+
+        Whoever waits for it gets an ``OperationalError`` 1317, and the connection stays usable.
+        Nothing happens when no statement runs; a later one is never hit.
 
         Raises ``NotSupportedError`` when the driver cannot.
         """
         self._demand(DriverCapability.CANCEL, "cancelling")
         self._opened().cancel()
+
+    def reset(self) -> None:
+        """Give the session the state it had after connecting.
+
+        An open transaction is rolled back; temporary tables, variables and locks go.  A driver
+        that cannot do that on the server opens the connection anew.
+        """
+        opened = self._opened()
+        if opened.capabilities & DriverCapability.RESET:
+            self._exclusively(opened.reset)  # type: ignore[attr-defined] # it has the capability
+        else:
+            self.connect()
 
     # -- escaping --
 
@@ -471,8 +506,10 @@ class Connection(Session):
         opened = self._driver_connection
         if opened is not None and opened.is_open:
             try:
-                opened.ping()
+                self._exclusively(opened.ping)
             except Error:
+                if self._lock.locked():
+                    raise  # another thread is using it
                 opened.close()
                 if not reconnect:
                     raise
@@ -549,10 +586,12 @@ class Connection(Session):
 
     def __del__(self) -> None:
         opened = self._driver_connection
-        if opened is not None:
+        if opened is None:
+            return
+        if opened.is_open:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
-            self._driver_connection = None
-            opened.close()
+        self._driver_connection = None
+        opened.close()
 
     def __repr__(self) -> str:
         params = self._params

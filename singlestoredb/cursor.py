@@ -7,7 +7,7 @@ are, which is the driver's affair.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 from singlestoredb.escaping import identifier
@@ -202,10 +202,10 @@ class Cursor(Generic[RowT, TableT]):
 
     def nextset(self) -> bool | None:
         """Go to the statement's next result set; ``None`` when there is none."""
-        self._open_connection()
+        connection = self._open_connection()
         if self._stream is None:
             return None
-        following = self._stream.next_result()
+        following = connection._exclusively(self._stream.next_result)
         if following is None:
             self._abandon()
             return None
@@ -231,8 +231,12 @@ class Cursor(Generic[RowT, TableT]):
     def _abandon(self) -> None:
         stream, self._stream = self._stream, None
         self._rows = None
-        if stream is not None:
+        if stream is None:
+            return
+        if self._buffered or self._connection is None:
             stream.close()
+        else:
+            self._connection._exclusively(stream.close)
 
     # -- fetching --
 
@@ -303,6 +307,7 @@ class Cursor(Generic[RowT, TableT]):
         stream = self._result()
         if not stream.columns:
             return []
+        read: Callable[[Any, int | None], list[Any]]
         read = read_dicts if self._shape == "dicts" else read_rows
         rows = self._rows
         if self._buffered:
@@ -310,8 +315,9 @@ class Cursor(Generic[RowT, TableT]):
                 rows = self._rows = read(stream, None)
             return rows
         kept = rows[self._index :] if rows else []
-        rows = read(stream, None if size is None else size - len(kept))
-        self._rows = rows = kept + rows if kept else rows
+        more = None if size is None else size - len(kept)
+        received: list[Any] = self._open_connection()._exclusively(read, stream, more)
+        self._rows = rows = kept + received if kept else received
         self._index = 0
         return rows
 
@@ -327,7 +333,10 @@ class Cursor(Generic[RowT, TableT]):
             from singlestoredb.columnar.build import from_rows
 
             return from_rows(stream.columns, rows)
-        chunk = read_arrow(stream, size)
+        if self._buffered:
+            chunk = read_arrow(stream, size)
+        else:
+            chunk = self._open_connection()._exclusively(read_arrow, stream, size)
         if chunk.num_rows < 0:
             # The rest of a stream, which arrives while its consumer reads.
             self._rownumber = self._rowcount

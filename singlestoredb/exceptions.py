@@ -25,6 +25,17 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
+_RECOVERABLE = frozenset(
+    {
+        *(1040, 1203, 1226),  # too many connections
+        *(1053, 1077, 1079),  # the server shuts down
+        *(1158, 1159, 1160, 1161, 1184, 1927, 4031),  # the server lost or closed the connection
+        *(1205, 1213, 1614),  # a lock was waited for too long; a deadlock
+        *(2002, 2003, 2006, 2013, 2055),  # the client lost the connection, or found none
+    }
+)
+"""Numbers of errors that may not come again; MySQL's and MariaDB's documentation names them."""
+
 
 class MySQLError(Exception):
     """Common base of everything this package raises on purpose."""
@@ -67,6 +78,15 @@ class Error(MySQLError):
     def msg(self) -> str | None:
         """Same as ``errmsg``."""
         return self.errmsg
+
+    @property
+    def is_recoverable(self) -> bool:
+        """Whether the same may succeed when it is tried again, on a new connection if need be.
+
+        True where a connection was lost or refused for want of room, for deadlocks and for locks
+        that were waited for too long.  Whether a lost statement was carried out is not known.
+        """
+        return self.errno in _RECOVERABLE
 
     def _qualifier(self) -> str | None:
         return self.sqlstate

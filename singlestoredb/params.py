@@ -58,6 +58,20 @@ def _seconds(value: Any) -> float:
     return seconds
 
 
+def _whole_seconds(value: Any) -> int:
+    seconds = int(value)
+    if seconds <= 0:
+        raise ValueError(f"a positive number of seconds is needed, not {value}")
+    return seconds
+
+
+def _count(value: Any) -> int:
+    count = int(value)
+    if count < 0:
+        raise ValueError(f"a number of attempts cannot be negative: {value}")
+    return count
+
+
 def _mapping(value: Any) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         raise ValueError(f"a mapping is needed, not {type(value).__name__}")
@@ -106,6 +120,10 @@ _CASTS: dict[str, Callable[[Any], Any]] = {
     "parse_json": cast_bool_param,
     "interpolate_query_with_empty_args": cast_bool_param,
     "socket_options": _mapping,
+    "query_timeout": _seconds,
+    "retries": _count,
+    "retry_reads": _count,
+    "keepalive": _whole_seconds,
     "unix_socket": str,
     "collation": str,
     "ssl": _as_it_is,
@@ -139,6 +157,10 @@ _NOT_IN_URL = frozenset(
 )
 
 _WITHOUT_OPTION = _NOT_IN_URL - {"host", "conn_attrs", "socket_options"} | {
+    "query_timeout",
+    "retries",
+    "retry_reads",
+    "keepalive",
     "unix_socket",
     "collation",
     "read_timeout",

@@ -7,14 +7,24 @@ nobody listens and Fusion is off, that is one look at three flags and one call.
 from __future__ import annotations
 
 import logging
+import os
+import random
 import sys
+import weakref
 from collections.abc import Callable
-from time import perf_counter
-from typing import Any
+from threading import Lock
+from time import perf_counter, sleep
+from typing import Any, TypeVar
 
 from singlestoredb.config import get_option
 from singlestoredb.escaping import Escaper
-from singlestoredb.exceptions import InterfaceError, NotSupportedError
+from singlestoredb.exceptions import (
+    Error,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
 from singlestoredb.kernel import get_registry
 from singlestoredb.kernel.errors import PluginLoadError
 from singlestoredb.utils.config import Changes
@@ -35,13 +45,25 @@ from singlestoredb_hookspecs import (
 
 log = logging.getLogger("singlestoredb.plugins")
 
+T = TypeVar("T")
+
+_FIRST_DELAY = 0.1
+_LONGEST_DELAY = 5.0
+"""Seconds between attempts to connect: the first ones, doubled each time, up to the second."""
+
 
 class Session:
     """A driver connection, the formats chosen for it, and the way of its statements."""
 
     _driver_connection: DriverConnection | None = None
+    _forked = False
 
     def __init__(self, params: ConnectionParams) -> None:
+        self._lock = Lock()
+        """Held while the driver is at work: whoever comes meanwhile is another thread."""
+        self.query_timeout = params.query_timeout
+        self._stopped = False
+        """Whether the statement whose result is being read was stopped for its time-out."""
         self._registry = get_registry()
         self._hooks = self._registry.manager
         self._params = params
@@ -70,8 +92,24 @@ class Session:
         for record, error in self._registry.activate_all("extensions"):
             log.error("plugin %s takes no part: %s", record.key, error)
         self._driver_connection = self._open_driver()
+        _sessions.add(self)
 
     def _open_driver(self) -> DriverConnection:
+        """Connect; what fails for a while is tried again as often as ``retries`` says."""
+        delay = _FIRST_DELAY
+        for _ in range(self._params.retries):
+            try:
+                return self._open_driver_once()
+            except Error as exc:
+                if not exc.is_recoverable:
+                    raise
+                log.info("connecting failed and is tried again: %s", exc)
+            # At random, so that clients which lost a server together do not come back together.
+            sleep(delay * random.uniform(0.5, 1.0))
+            delay = min(delay * 2, _LONGEST_DELAY)
+        return self._open_driver_once()
+
+    def _open_driver_once(self) -> DriverConnection:
         name = self._params.driver
         try:
             opened = self._hooks.open_driver(self._driver_plugin, name, self._params)
@@ -79,6 +117,7 @@ class Session:
             raise _missing("driver", name, exc) from exc
         self._binds_parameters = bool(opened.capabilities & DriverCapability.BINDS_PARAMETERS)
         self._committable = True
+        self._forked = False
         self._hooks.connection_opened(ConnectionEvent(self, name))
         return opened
 
@@ -93,8 +132,82 @@ class Session:
     def _opened(self) -> DriverConnection:
         opened = self._driver_connection
         if opened is None or not opened.is_open:
+            if self._forked:
+                raise InterfaceError(
+                    0,
+                    "the connection was opened before this process was forked, and belongs to the "
+                    "parent",
+                    hint="connect in the child",
+                )
             raise InterfaceError(0, "The connection has been closed")
         return opened
+
+    @property
+    def query_timeout(self) -> float | None:
+        """Seconds that a statement may take, ``None`` for any; may be changed at any time.
+
+        They are counted for each call that waits: ``execute``, and each fetch from a result that is
+        not buffered.
+        """
+        return self._query_timeout
+
+    @query_timeout.setter
+    def query_timeout(self, seconds: float | None) -> None:
+        if seconds is not None:
+            seconds = float(seconds)
+            if not seconds > 0:
+                raise ValueError(f"a time-out must be a positive number of seconds, not {seconds}")
+        self._query_timeout = seconds
+
+    def _exclusively(self, call: Callable[..., T], *args: Any) -> T:
+        """Call into the driver, as the only thread that does, within ``query_timeout``."""
+        lock = self._lock
+        if not lock.acquire(False):
+            raise ProgrammingError(
+                None,
+                "the connection is being used by another thread, or by an earlier call that has "
+                "not returned",
+                hint="give each thread a connection of its own, or use singlestoredb.create_pool()",
+            )
+        try:
+            if self._query_timeout is None:
+                return call(*args)
+            return self._within(self._query_timeout, call, *args)
+        except BaseException as exc:
+            if not isinstance(exc, Exception) or isinstance(exc.__cause__, TimeoutError):
+                self._stop_server()
+            raise
+        finally:
+            lock.release()
+
+    def _within(self, seconds: float, call: Callable[..., T], *args: Any) -> T:
+        from singlestoredb.deadline import QUERY_TIMEOUT, timed_out, within
+
+        opened = self._opened()
+        if not opened.capabilities & (DriverCapability.CANCEL | DriverCapability.ABORT):
+            return call(*args)  # the driver bounds its waiting by itself
+        stopped, self._stopped = self._stopped, False
+        try:
+            result, self._stopped = within(seconds, opened, call, *args)
+        except Error as exc:
+            if not stopped or exc.errno == QUERY_TIMEOUT:
+                raise
+            # The call before came back just as its time was over.
+            raise timed_out(seconds, opened) from exc
+        return result
+
+    def _stop_server(self) -> None:
+        """Stop the server's work for a statement that nobody waits for any longer.
+
+        The driver has closed the connection.  Does not wait for long: it is called while Ctrl-C
+        is on its way to the user.
+        """
+        from singlestoredb.deadline import stop_server
+
+        opened = self._driver_connection
+        stopping = None if opened is None else stop_server(opened)
+        if stopping is not None:
+            stopping.join(0.05)
 
     def _demand(self, capability: DriverCapability, what: str) -> None:
         if not self._opened().capabilities & capability:
@@ -146,12 +259,26 @@ class Session:
             sql, bound = query, args
         else:
             sql, bound = self._interpolate(query, args), None
-        request = StatementRequest(sql, bound, buffered, shape, infile_stream)
+        request = StatementRequest(sql, bound, buffered, shape, infile_stream, self._query_timeout)
         hooks = self._hooks
         if not (self._fusion or hooks.watches_statements or hooks.answers_statements):
             self._committable = True
-            return opened.execute(request)
+            return self._send(opened, request)
         return self._run_with_hooks(opened, request, query)
+
+    def _send(self, opened: DriverConnection, request: StatementRequest) -> ResultStream:
+        """Give a statement to the driver; again after a loss, as ``retry_reads`` allows."""
+        self._stopped = False
+        for _ in range(self._params.retry_reads):
+            in_transaction = getattr(opened, "in_transaction", True)
+            try:
+                return self._exclusively(opened.execute, request)
+            except OperationalError as exc:
+                if in_transaction or opened.is_open or not _may_be_repeated(exc, request):
+                    raise
+                log.info("the connection was lost and the statement is sent again: %s", exc)
+            self._driver_connection = opened = self._open_driver()
+        return self._exclusively(opened.execute, request)
 
     def _run_with_hooks(
         self, opened: DriverConnection, request: StatementRequest, query: str
@@ -190,7 +317,32 @@ class Session:
             answer = self._hooks.execute_statement(call)
             if answer is not None:
                 return answer
-        return opened.execute(request)
+        return self._send(opened, request)
+
+
+def _may_be_repeated(exc: OperationalError, request: StatementRequest) -> bool:
+    from singlestoredb.sqltext import only_reads
+
+    return exc.is_recoverable and request.buffered and only_reads(request.sql)
+
+
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+_inherited: list[DriverConnection] = []
+"""What the parent of a fork had open.  Kept for ever: to free it would be to close it, and to close
+it would be to say goodbye on the parent's socket."""
+
+
+def _after_fork() -> None:
+    for session in list(_sessions):
+        if session._driver_connection is not None:
+            _inherited.append(session._driver_connection)
+            session._driver_connection = None
+            session._forked = True
+        session._lock = Lock()  # another thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _missing(noun: str, name: str, exc: ImportError) -> PluginLoadError:

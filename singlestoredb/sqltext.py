@@ -6,6 +6,7 @@ The text is read as a server reads it: quotes, back-ticks and comments hide what
   statements: ``INSERT INTO t (a, b) VALUES (%s, now()) ON DUPLICATE KEY UPDATE b = VALUES(b)`` has
   a prefix, one parenthesised template and a suffix.
 * :func:`split_statements` cuts a script at its semicolons.
+* :func:`only_reads` tells whether a statement may be sent a second time.
 """
 
 from __future__ import annotations
@@ -109,3 +110,41 @@ def split_statements(sql: str) -> Iterator[tuple[str, bool]]:
             has_content = True
     if has_content:
         yield sql[start:].strip(), False
+
+
+_READING = frozenset({"DESC", "DESCRIBE", "EXPLAIN", "SELECT", "SHOW", "VALUES", "WITH"})
+_CHANGING = frozenset(
+    {
+        *("ANALYZE", "CALL", "CREATE", "DELETE", "DO", "DROP", "ECHO", "INSERT", "INTO", "LOCK"),
+        *("REPLACE", "SET", "TRUNCATE", "UPDATE"),
+        *("GET_LOCK", "LAST_INSERT_ID", "NEXTVAL", "RELEASE_LOCK", "SETVAL", "SLEEP"),
+    }
+)
+
+
+def only_reads(sql: str) -> bool:
+    """Return whether a text is one statement that changes nothing, as far as its words tell.
+
+    In doubt it does change something: ``SELECT REPLACE(a, 'x', 'y')`` counts as a change, and so
+    does an assignment to a variable.
+    """
+    first = True
+    ended = False
+    before = ""
+    for match in _TOKEN.finditer(sql):
+        kind, text = match.lastgroup, match.group()
+        if kind == "comment" and text.startswith("/*!"):
+            return False
+        if kind in ("space", "comment", "quoted", "placeholder", "escape"):
+            continue
+        if kind == "word":
+            word = text.upper()
+            if ended or word in _CHANGING or (first and word not in _READING):
+                return False
+            first = False
+        elif kind == "other":
+            if text == "=" and before == ":":
+                return False
+            ended = ended or text == ";"
+        before = text
+    return not first

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-SPEC_VERSION: tuple[int, int] = (1, 0)
+SPEC_VERSION: tuple[int, int] = (1, 1)
 """Version of these specs.  A plugin may state the one it was written for in a module attribute
 ``SINGLESTOREDB_SPEC_VERSION``: another major version, or a newer minor one, is refused."""
 
@@ -59,6 +59,10 @@ class DriverCapability(enum.Flag):
     """Columns have their types even when no row comes, so an empty result is typed too."""
     VECTORS = enum.auto()
     """VECTOR columns arrive with their element type and dimension."""
+    ABORT = enum.auto()
+    """``abort()`` from another thread ends the wait of whoever uses the connection."""
+    RESET = enum.auto()
+    """``reset()`` gives the session the state it had after connecting."""
 
 
 # -- connecting ------------------------------------------------------------------------------
@@ -146,6 +150,15 @@ class ConnectionParams:
     """Seconds to wait for the server's next byte; ``None`` waits for ever."""
     write_timeout: float | None = None
     """Seconds for one send; ``None`` waits for ever."""
+    query_timeout: float | None = None
+    """Seconds that a statement may take; the kernel's affair, see ``StatementRequest.timeout``."""
+    retries: int = 0
+    """Further attempts when connecting fails; the kernel's affair."""
+    retry_reads: int = 0
+    """Further attempts of a statement that only reads; the kernel's affair."""
+    keepalive: int | None = None
+    """Seconds of silence until the system asks whether the peer is there; ``None`` leaves them to
+    the system."""
     nan_as_null: bool = False
     inf_as_null: bool = False
     encoding_errors: str = "strict"
@@ -228,6 +241,9 @@ class StatementRequest:
     infile_stream: Any = None
     """Source for ``LOAD DATA LOCAL INFILE ':stream:'``: bytes, text, a file object, an iterable
     of pieces, a ``queue.Queue`` that ends with an empty piece, or a callable ``read(size)``."""
+    timeout: float | None = None
+    """Seconds the caller waits.  The kernel keeps them with ``cancel`` and ``abort``; a driver that
+    has neither bounds its waiting by itself."""
 
 
 @runtime_checkable
@@ -359,10 +375,42 @@ class DriverConnection(Protocol):
         """Ask the server for a sign of life; raise ``OperationalError`` when there is none."""
 
     def cancel(self) -> None:
-        """Stop the statement that runs now, from any thread; nothing when none does."""
+        """Stop the statement that runs now, from any thread; nothing when none does.
+
+        Also after the connection was lost or closed amid a statement: the server may still be at
+        work for it.  A later statement is never hit.
+        """
 
     def close(self) -> None:
         """End the session and free everything.  Idempotent."""
+
+
+class Abortable(Protocol):
+    """A driver connection with ``DriverCapability.ABORT``."""
+
+    def abort(self) -> None:
+        """Break the connection, from any thread and without waiting.
+
+        Whoever waits for the server gets an ``OperationalError``; ``is_open`` turns false.
+        """
+
+
+class Resettable(Protocol):
+    """A driver connection with ``DriverCapability.RESET``.
+
+    Without it, resetting opens the connection anew.
+    """
+
+    def reset(self) -> None:
+        """Roll back, drop temporary tables, variables and locks, and set the session up again."""
+
+
+class KnowsTransactions(Protocol):
+    """A driver connection that knows whether a transaction is open."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether one is, as of the server's last answer."""
 
 
 # -- formats ---------------------------------------------------------------------------------

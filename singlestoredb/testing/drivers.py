@@ -465,3 +465,29 @@ class DriverConformance:
         if not conn.open:
             conn.ping()
         assert self._all(conn, "SELECT 1") == [(1,)]
+
+    def test_query_timeout(self, conn: Connection) -> None:
+        self._need(conn, Can.CANCEL)
+        conn.query_timeout = 0.3
+        try:
+            outcome: Any = self._all(conn, self.slow_query)
+        except s2.OperationalError as exc:
+            outcome = exc.errno
+        assert outcome in (3024, [(1,)])  # as above
+        conn.query_timeout = None
+        if not conn.open:
+            conn.ping()
+        assert self._all(conn, "SELECT 1") == [(1,)]
+
+    def test_reset_keeps_the_connection_usable(self, conn: Connection) -> None:
+        if conn._opened().capabilities & Can.TRANSACTIONS:
+            conn.begin()
+            conn.query(f"DELETE FROM {TABLE}")
+        conn.reset()
+        assert conn.open
+        assert self._all(conn, "SELECT 1") == [(1,)]
+
+    def test_one_thread_at_a_time(self, conn: Connection) -> None:
+        with conn._lock, pytest.raises(s2.ProgrammingError, match="another thread"):
+            conn.query("SELECT 1")
+        assert self._all(conn, "SELECT 1") == [(1,)]

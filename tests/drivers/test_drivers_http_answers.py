@@ -406,6 +406,20 @@ def test_read_timeout_bounds_the_answer_only() -> None:
     assert_secretive(caught.value)
 
 
+def test_query_timeout_bounds_the_answer() -> None:
+    released = threading.Event()
+
+    def waits(sock: socket.socket) -> None:
+        released.wait(10)
+
+    with connected(waits, query_timeout=0.2) as (conn, _):
+        with pytest.raises(s2.OperationalError, match=r"query_timeout=0\.2") as caught:
+            conn.query("SELECT SLEEP(100)")
+        released.set()
+    assert caught.value.errno == 3024
+    assert_secretive(caught.value)
+
+
 def test_connect_timeout_does_not_bound_the_answer() -> None:
     slow = answer(rows([("a", "INT")], [1]))
 

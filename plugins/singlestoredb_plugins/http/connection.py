@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from singlestoredb.deadline import timed_out
 from singlestoredb.exceptions import Error, NotSupportedError, OperationalError
 from singlestoredb_hookspecs import (
     ConnectionParams,
@@ -19,7 +20,7 @@ from . import errors
 from .columns import Decoders
 from .results import HTTPResult, outcome, result_sets
 from .statements import Binder, returns_rows, used_database
-from .transport import Timeouts, Transport, check_supported
+from .transport import Timeouts, Transport, check_supported, is_timeout
 
 _API = "/api/v2/"
 
@@ -111,7 +112,15 @@ class HTTPConnection:
         """Run one statement."""
         if request.infile_stream is not None:
             raise NotSupportedError(None, "the Data API does not support LOAD DATA LOCAL")
-        return self._send(request.sql, request.args)
+        limit = request.timeout
+        if limit is None or limit >= (self._params.read_timeout or float("inf")):
+            return self._send(request.sql, request.args)
+        try:
+            return self._send(request.sql, request.args, (self._params.connect_timeout, limit))
+        except OperationalError as exc:
+            if exc.__cause__ is None or not is_timeout(exc.__cause__):
+                raise
+            raise timed_out(limit, self) from exc
 
     def _send(self, sql: str, args: Any, timeouts: Timeouts | None = None) -> HTTPResult:
         body: dict[str, Any] = {"sql": sql}

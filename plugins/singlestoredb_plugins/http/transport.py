@@ -156,7 +156,7 @@ class Transport:
 
     def _lost(self, exc: BaseException) -> OperationalError:
         hint = None
-        if _is_timeout(exc):
+        if is_timeout(exc):
             hint = "read_timeout is the time to wait for an answer; unset, it has no limit"
         return OperationalError(
             errors.CR_SERVER_LOST,
@@ -205,14 +205,15 @@ def _never_connected(exc: BaseException) -> bool:
     return any(isinstance(cause, kinds) for cause in _causes(exc))
 
 
-def _is_timeout(exc: BaseException) -> bool:
+def is_timeout(exc: BaseException) -> bool:
+    """Return whether waiting too long is what an error comes from."""
     kinds = (TimeoutError, urllib3.exceptions.ReadTimeoutError)
     return any(isinstance(cause, kinds) for cause in _causes(exc))
 
 
 def _reason(exc: BaseException) -> str:
     """Return the innermost text of an error: the outer ones repeat it among object names."""
-    if _is_timeout(exc) or isinstance(exc, requests.exceptions.Timeout):
+    if is_timeout(exc) or isinstance(exc, requests.exceptions.Timeout):
         return "timed out"
     *_, inner = _causes(exc)
     text = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)

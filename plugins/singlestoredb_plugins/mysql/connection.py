@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+from threading import Lock
+
 from singlestoredb.exceptions import (
     DataError,
+    Error,
     InternalError,
     OperationalError,
     ProgrammingError,
@@ -26,8 +30,13 @@ KEPT_RESULTS = 512
 """Results whose columns are remembered: parsing a few costs more than the rest of a point query."""
 _NOT_A_COUNT = frozenset({b"", b"\x00", b"\xfe", b"\xff"})
 """First bytes of answers that do not begin with a number of columns."""
+_INTERRUPTED = 1317
+"""The server's number for a statement that was cancelled."""
+_CANCEL_SECONDS = 5
+"""Longest time for the connection that cancels."""
 _ONE_TO_ONE = frozenset({"utf8", "utf-8", "ascii", "cp1252"})
 """Codecs that write no character as another one's bytes."""
+_STATUS_IN_TRANSACTION = 0x0001
 _STATUS_AUTOCOMMIT = 0x0002
 _STATUS_NO_BACKSLASH_ESCAPES = 0x0200
 
@@ -42,6 +51,8 @@ class MySQLConnection:
         | DriverCapability.STREAMING
         | DriverCapability.LOCAL_INFILE
         | DriverCapability.CANCEL
+        | DriverCapability.ABORT
+        | DriverCapability.RESET
         | DriverCapability.STORED_PROCEDURES
         | DriverCapability.TYPED_RESULTS
         | DriverCapability.VECTORS
@@ -54,6 +65,9 @@ class MySQLConnection:
         self._encoding = greeting.encoding
         self._status = greeting.status
         self._active: MySQLResult | None = None
+        self._cancelling = Lock()
+        self._was_cancelled = False
+        """Whether a KILL may still be on its way, to hit the next statement."""
         self._infile: tuple[str, object] = ("", None)
         self._columns: dict[tuple[bytes, ...], tuple[Column, ...]] = {}
         self.decoders = Decoders(params, greeting.encoding)
@@ -110,6 +124,11 @@ class MySQLConnection:
         return bool(self._status & _STATUS_AUTOCOMMIT)
 
     @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, as of the server's last answer."""
+        return bool(self._status & _STATUS_IN_TRANSACTION)
+
+    @property
     def escapes_backslash(self) -> bool:
         """Whether a backslash escapes in string literals, as of the server's last answer."""
         return not self._status & _STATUS_NO_BACKSLASH_ESCAPES
@@ -125,13 +144,26 @@ class MySQLConnection:
 
     def execute(self, request: StatementRequest) -> MySQLResult:
         """Run one statement."""
-        if self._active is not None:
-            active, self._active = self._active, None
-            active.settle()
+        self._make_ready()
         sql = request.sql
         self._infile = (sql, request.infile_stream)
         self.wire.send_command(Command.QUERY, self._encoded(sql))
         return self.read_result(request.buffered)
+
+    def _make_ready(self) -> None:
+        """Leave nothing of the last statement that the next one could run into."""
+        if self._active is not None:
+            active, self._active = self._active, None
+            active.settle()
+        if self._was_cancelled:
+            with self._cancelling:  # wait for a KILL that is on its way
+                self._was_cancelled = False
+            try:
+                # Whatever it hits if it came too late, it is not the caller's statement.
+                self._command("SELECT 1")
+            except Error as exc:
+                if exc.errno != _INTERRUPTED:
+                    raise
 
     def _encoded(self, sql: str) -> bytes:
         data = sql.encode(self._encoding, "surrogateescape")
@@ -253,24 +285,39 @@ class MySQLConnection:
 
     def ping(self) -> None:
         """Ask the server for a sign of life."""
-        if self._active is not None:
-            active, self._active = self._active, None
-            active.settle()
+        self._make_ready()
         self.wire.send_command(Command.PING)
         self._ok(self.wire.read_packet())
+
+    def reset(self) -> None:
+        """Give the session the state it had after connecting."""
+        self._make_ready()
+        self.wire.send_command(Command.RESET_CONNECTION)
+        result = self._outcome(self.wire.read_packet())
+        result.close()
+        self._set_up()
+        if self.info.database:
+            self._command(f"USE {_identifier(self.info.database)}")
 
     def cancel(self) -> None:
         """Stop the running statement by KILL QUERY from a connection of its own."""
         number = self.info.connection_id
-        greeting = handshake.connect(self._params)
-        wire = Wire(greeting.sock, self._params.connect_timeout, self._params.connect_timeout)
-        try:
-            wire.send_command(Command.QUERY, f"KILL QUERY {number}".encode())
-            packet = wire.read_packet()
-            if packet[:1] == b"\xff":
-                raise from_packet(packet)
-        finally:
-            wire.close()
+        limit = min(self._params.connect_timeout, _CANCEL_SECONDS)
+        with self._cancelling:
+            self._was_cancelled = True
+            greeting = handshake.connect(dataclasses.replace(self._params, connect_timeout=limit))
+            wire = Wire(greeting.sock, limit, limit)
+            try:
+                wire.send_command(Command.QUERY, f"KILL QUERY {number}".encode())
+                packet = wire.read_packet()
+                if packet[:1] == b"\xff":
+                    raise from_packet(packet)
+            finally:
+                wire.close()
+
+    def abort(self) -> None:
+        """Break the connection, from any thread."""
+        self.wire.interrupt()
 
     def close(self) -> None:
         """End the session."""
@@ -282,6 +329,12 @@ def _literal(text: str) -> str:
     from singlestoredb.escaping import escape
 
     return escape(text)
+
+
+def _identifier(name: str) -> str:
+    from singlestoredb.escaping import identifier
+
+    return identifier(name)
 
 
 def _word(name: str) -> str:

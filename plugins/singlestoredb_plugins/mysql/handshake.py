@@ -107,11 +107,27 @@ def _open_socket(client: _Client, params: ConnectionParams) -> socket.socket:
     sock = socket.create_connection(address, params.connect_timeout, source_address=source)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if params.keepalive is not None:
+        _keep_alive(sock, params.keepalive)
     for level, options in params.socket_options.items():
         for option, value in options.items():
             sock.setsockopt(level, option, value)
     client.host_info = f"socket {client.host}:{client.port}"
     return sock
+
+
+_PROBES = 3
+"""Unanswered questions after which the system gives a connection up."""
+
+
+def _keep_alive(sock: socket.socket, seconds: int) -> None:
+    for name, value in (
+        ("TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE", seconds),
+        ("TCP_KEEPINTVL", max(1, seconds // _PROBES)),
+        ("TCP_KEEPCNT", _PROBES),
+    ):
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _translated(exc: Any, client: _Client) -> Error:

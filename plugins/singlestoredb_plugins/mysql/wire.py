@@ -9,6 +9,7 @@ next one.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from enum import IntEnum
 
@@ -32,6 +33,7 @@ class Command(IntEnum):
     INIT_DB = 0x02
     QUERY = 0x03
     PING = 0x0E
+    RESET_CONNECTION = 0x1F
 
 
 class Wire:
@@ -201,6 +203,17 @@ class Wire:
         raise InternalError(None, f"Packet sequence number wrong - got {got} expected {expected}")
 
     # -- closing --
+
+    def interrupt(self) -> None:
+        """End the wait of whoever reads or writes; from any thread.
+
+        That one closes the socket: its number must not be given to another file while it is used.
+        """
+        sock = self._socket
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                # Not SSLSocket's: it would take the TLS state from under the reader.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def abort(self) -> None:
         """Close the socket without a word.  Idempotent."""
