@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         manage_regions,
         manage_workspaces,
     )
+    from .pool import ConnectionPool, create_pool
     from .types import (
         BINARY,
         DATETIME,
@@ -81,6 +82,7 @@ _HOMES = {
         "manage_regions",
         "manage_workspaces",
     ),
+    "pool": ("ConnectionPool", "create_pool"),
     "types": (
         "BINARY",
         "DATETIME",
@@ -97,7 +99,10 @@ _HOMES = {
     ),
 }
 _MODULES = frozenset(
-    {"auth", "config", "converters", "exceptions", "fusion", "management", "plugins", "types"}
+    {
+        *("auth", "config", "converters", "exceptions", "fusion", "management", "plugins", "pool"),
+        "types",
+    }
 )
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -109,6 +114,7 @@ __all__ = [
     "STRING",
     "Binary",
     "Connection",
+    "ConnectionPool",
     "Cursor",
     "DataError",
     "DatabaseError",
@@ -131,6 +137,7 @@ __all__ = [
     "__version__",
     "apilevel",
     "connect",
+    "create_pool",
     "describe_option",
     "get_option",
     "manage_cluster",

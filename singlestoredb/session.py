@@ -57,6 +57,10 @@ class Session:
 
     _driver_connection: DriverConnection | None = None
     _forked = False
+    _returned = False
+    """Whether it was lent by a pool, which has it back."""
+    _member: Any
+    """What a pool knows of it."""
 
     def __init__(self, params: ConnectionParams) -> None:
         self._lock = Lock()
@@ -92,6 +96,10 @@ class Session:
         for record, error in self._registry.activate_all("extensions"):
             log.error("plugin %s takes no part: %s", record.key, error)
         self._driver_connection = self._open_driver()
+        self._track()
+
+    def _track(self) -> None:
+        """Be known to what happens at a fork."""
         _sessions.add(self)
 
     def _open_driver(self) -> DriverConnection:
@@ -132,6 +140,8 @@ class Session:
     def _opened(self) -> DriverConnection:
         opened = self._driver_connection
         if opened is None or not opened.is_open:
+            if self._returned:
+                raise InterfaceError(0, "The connection was returned to its pool")
             if self._forked:
                 raise InterfaceError(
                     0,

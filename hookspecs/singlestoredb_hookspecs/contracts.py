@@ -405,6 +405,18 @@ class Resettable(Protocol):
         """Roll back, drop temporary tables, variables and locks, and set the session up again."""
 
 
+class Poolable(Protocol):
+    """A driver connection that tells a pool more than it must; each member may be missing."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to read of the last statement."""
+
+    def fileno(self) -> int:
+        """Return a descriptor that becomes readable, while the connection is idle, only when it
+        was lost."""
+
+
 class KnowsTransactions(Protocol):
     """A driver connection that knows whether a transaction is open."""
 

@@ -119,6 +119,15 @@ class MySQLConnection:
         return self.wire.is_open
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to read of the last statement."""
+        return self._active is None
+
+    def fileno(self) -> int:
+        """Return the number of the socket."""
+        return self.wire.fileno()
+
+    @property
     def autocommit(self) -> bool:
         """The server's autocommit state, as of its last answer."""
         return bool(self._status & _STATUS_AUTOCOMMIT)
