@@ -109,6 +109,7 @@ def connect(
     interpolate_query_with_empty_args: bool | None = None,
     socket_options: Mapping[int, Mapping[int, Any]] | None = None,
     *,
+    connection_name: str | None = None,
     query_timeout: float | None = None,
     retries: int | None = None,
     retry_reads: int | None = None,
@@ -178,6 +179,8 @@ def connect(
         interpolate_query_with_empty_args: treat ``%%`` as an escaped ``%`` even when the
             arguments are empty.
         socket_options: level → {option: value}.
+        connection_name: profile to take what is not given from; see
+            :mod:`singlestoredb.profiles`.
         query_timeout: seconds that a statement may take.  It is then stopped on the server and
             raises ``OperationalError`` 3024; the connection stays usable, or is closed where the
             server does not react.  See also :attr:`Connection.query_timeout`.

@@ -4,10 +4,13 @@ Precedence, highest first:
 
 1. parts of a URL passed as ``host``;
 2. keyword arguments;
-3. parts of a URL in ``SINGLESTOREDB_URL`` (when neither ``host`` nor ``SINGLESTOREDB_HOST`` says
+3. the profile that ``connection_name`` names, or ``SINGLESTOREDB_DEFAULT_CONNECTION_NAME`` where
+   nothing else says where to go (:mod:`singlestoredb.profiles`).  It beats the environment, so
+   that the password of one server never goes to another;
+4. parts of a URL in ``SINGLESTOREDB_URL`` (when neither ``host`` nor ``SINGLESTOREDB_HOST`` says
    where to go);
-4. the other environment variables, then options that were set;
-5. defaults.
+5. the other environment variables, then options that were set;
+6. defaults.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
-from singlestoredb.config import check_bool, get_option
+from singlestoredb.config import check_bool, get_default, get_option
 from singlestoredb.kernel import get_registry
 from singlestoredb_hookspecs import ConnectionParams, DriverInfo
 
@@ -139,6 +142,7 @@ _CASTS: dict[str, Callable[[Any], Any]] = {
     "invalid_values": _mapping,
     "read_default_file": str,
     "read_default_group": str,
+    "connection_name": str,
 }
 """Every parameter that all drivers share, and how its value is read."""
 
@@ -153,6 +157,7 @@ _NOT_IN_URL = frozenset(
         "ssl",
         "server_public_key",
         "results_format",
+        "connection_name",
     }
 )
 
@@ -290,8 +295,18 @@ def _merge(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], DriverInfo]:
     from_url: dict[str, Any] = {}
     from_environment: dict[str, Any] = {}
     path = ""
+    profile = _profile(given.pop("connection_name", None), host)
+    if profile:
+        named = profile.pop("host", None)
+        given = {**profile, **given}
+        if host is None and named is not None:
+            if is_url(str(named)):
+                parts, path = _split_url(str(named))
+                given = {**parts, **given}
+            else:
+                given["host"] = str(named)
     if host is None:
-        fallback = get_option("host")
+        fallback = None if "host" in given or path else get_option("host")
         if fallback and is_url(fallback):
             from_environment, path = _split_url(fallback)
     elif is_url(str(host)):
@@ -311,9 +326,7 @@ def _merge(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], DriverInfo]:
             merged["path"] = unquote_plus(path)
     elif path:
         from_path = _database_of(path)
-        merged = (
-            {**from_path, **merged} if from_environment else {**merged, **from_path, **from_url}
-        )
+        merged = {**from_path, **merged} if host is None else {**merged, **from_path, **from_url}
 
     for name, option_name in _OPTIONS.items():
         if name not in merged and not (name == "host" and info.url_path == "file"):
@@ -340,6 +353,24 @@ def _merge(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], DriverInfo]:
 
     _finish(merged, info)
     return merged, info
+
+
+def _profile(name: str | None, host: Any) -> dict[str, Any]:
+    """Return what a profile says; nothing when none is named."""
+    if name is None:
+        if host is not None or get_option("host") != get_default("host"):
+            return {}
+        from singlestoredb.profiles import default_name
+
+        name = default_name()
+        if name is None:
+            return {}
+    from singlestoredb.profiles import load
+
+    profile = load(str(name))
+    if "connection_name" in profile:
+        raise ValueError(f"the connection {name!r} cannot refer to another one")
+    return profile
 
 
 def _finish(merged: dict[str, Any], info: DriverInfo) -> None:
