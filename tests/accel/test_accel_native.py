@@ -41,6 +41,7 @@ def replay(program: Path, files: Sequence[Path] = STREAM) -> subprocess.Complete
     """Run a replayer over a corpus."""
     return subprocess.run(
         [str(program), *map(str, files)],
+        cwd=program.parent,  # where the input is left at which it died
         capture_output=True,
         text=True,
         timeout=600,
