@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help setup demo test lint docs bench clean
+.PHONY: help setup demo test lint sanitize docs bench clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -22,6 +22,9 @@ test: setup  ## run all checks and all tests
 
 lint: setup  ## check style, types and the arrows between packages
 	VENV="$(VENV)" scripts/lint
+
+sanitize: setup  ## run the C accelerator under sanitizers, and fuzz it
+	VENV="$(VENV)" scripts/sanitize
 
 docs: setup  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

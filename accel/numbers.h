@@ -194,7 +194,8 @@ static inline bool s2_double(const uint8_t *p, size_t length, double *value, boo
     *is_integer = p == end;
     if (p < end && *p == '.') {
         const uint8_t *fraction = ++p;
-        if (!significand) { /* zeros in front count for nothing */
+        /* Zeros in front count for nothing.  More than 19 digits may have wrapped around to 0. */
+        if (!significand && whole <= 19) {
             while (p < end && *p == '0') {
                 p++;
             }

@@ -15,13 +15,13 @@ Precedence, highest first:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from singlestoredb.config import check_bool, get_default, get_option
 from singlestoredb.kernel import get_registry
+from singlestoredb.utils.config import option, variables
 from singlestoredb_hookspecs import ConnectionParams, DriverInfo
 
 FORMAT_ALIASES = {
@@ -328,9 +328,10 @@ def _merge(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], DriverInfo]:
         from_path = _database_of(path)
         merged = {**from_path, **merged} if host is None else {**merged, **from_path, **from_url}
 
+    set_variables = variables()
     for name, option_name in _OPTIONS.items():
         if name not in merged and not (name == "host" and info.url_path == "file"):
-            value = get_option(option_name)
+            value = option(option_name).get(set_variables)
             if value is not None:
                 merged[name] = value
 
@@ -402,6 +403,8 @@ def _finish(merged: dict[str, Any], info: DriverInfo) -> None:
 
 
 def _unknown(name: str, known: list[str]) -> ValueError:
+    import difflib
+
     near = difflib.get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return ValueError(f"Unrecognized connection parameter: {name}{hint}")

@@ -1,7 +1,8 @@
-"""Write the seeds of the fuzz target: ``python accel/fuzz/make_corpus.py DIRECTORY``.
+"""Write the seeds of the fuzz targets: ``python accel/fuzz/make_corpus.py DIRECTORY``.
 
-Each is small and named after what it is about; fuzz_stream.c says how an input is read.  Findings
-are kept beside them under names that start with ``found-``.
+Each is small and named after what it is about; fuzz_stream.c and fuzz_values.c say how an input is
+read.  Beside them, under names that start with ``found-``, is what fuzzers found: inputs that went
+wrong once, and those that reach a branch which no seed does.
 """
 
 from __future__ import annotations
@@ -60,6 +61,59 @@ VALUES: dict[int, list[bytes]] = {
 }
 
 
+# Per parser of fuzz_values.c, its parameters and values about its edges.
+SINGLE: dict[int, list[tuple[int, int, list[bytes]]]] = {
+    0: [(0, 0, [*VALUES[3], b"-", b"0000000000000000001", b"-9223372036854775809"])],
+    1: [(0, 0, [*VALUES[7], b"09999999999999999999", b"1e5"])],
+    2: [(0, 0, VALUES[9])],
+    12: [
+        (
+            0,
+            0,
+            [
+                b"18446744073709551616.5",  # 2**64 wraps around to 0
+                b"36893488147419103232.00",
+                b"0.0000018446744073709551616",
+                b"-0.0",
+                b"2.2250738585072014e-308",
+                b"8.988465674311580e+307",
+                b"1.00000000000000011102230246251565",
+            ],
+        )
+    ],
+    4: [
+        (9, 2, VALUES[10]),
+        (17, 0, VALUES[11]),
+        (37, 10, VALUES[12]),
+        (64, 30, VALUES[13]),
+        (75, 75, [b"0." + b"9" * 75, b"-0.5"]),
+    ],
+    5: [(0, 0, [*VALUES[14], *VALUES[15], b"1900-02-29", b"0001-01-01 00:00:00.0"])],
+    6: [(0, 0, [*VALUES[16], b"999:99:99.999999", b"00:00:00.", b"-0:00:00"])],
+    7: [
+        (
+            0,
+            0,
+            [*VALUES[17], b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"a" * 31 + b"\xc3"],
+        )
+    ],
+    8: [
+        (dimension - 1, "csilefg".index(element), values)
+        for element, dimension, values in (
+            ("c", 2, VALUES[25]),
+            ("s", 2, VALUES[26]),
+            ("i", 2, VALUES[27]),
+            ("l", 2, VALUES[28]),
+            ("e", 2, VALUES[29]),
+            ("f", 3, VALUES[23]),
+            ("g", 2, VALUES[24]),
+        )
+    ],
+    9: [(0, 0, [b"\x00", b"\xfa", b"\xfb", b"\xff", b"", b"\xfc\x01", b"\xfe\x01\x02"])],
+    19: [(0, 0, [b"\xfc\x01\x02", b"\xfd\x01\x02\x03", b"\xfe" + b"\xff" * 8])],
+}
+
+
 def lenenc(data: bytes) -> bytes:
     """Return bytes behind their length."""
     if len(data) < 251:
@@ -79,8 +133,18 @@ def raw(options: int, kinds: bytes, payloads: list[bytes]) -> bytes:
     return bytes((options & ~FRAMED, len(kinds))) + kinds + b"".join(packets)
 
 
-def seeds() -> dict[str, bytes]:
-    """Return the inputs by name."""
+def value_seeds() -> dict[str, bytes]:
+    """Return the inputs of fuzz_values.c by name."""
+    return {
+        f"parser-{parser}-{first}-{second}-{number:02}": bytes((parser, first, second)) + value
+        for parser, groups in SINGLE.items()
+        for first, second, values in groups
+        for number, value in enumerate(values)
+    }
+
+
+def stream_seeds() -> dict[str, bytes]:
+    """Return the inputs of fuzz_stream.c by name."""
     found: dict[str, bytes] = {}
     for kind, values in VALUES.items():
         rows = [*map(lenenc, values), b"\xfb", EOF]
@@ -134,12 +198,18 @@ def seeds() -> dict[str, bytes]:
     return found
 
 
+def seeds() -> dict[str, bytes]:
+    """Return the inputs of all targets by path."""
+    targets = {"stream": stream_seeds(), "values": value_seeds()}
+    return {f"{target}/{name}": d for target, made in targets.items() for name, d in made.items()}
+
+
 def main() -> None:
     """Write them."""
-    directory = Path(sys.argv[1])
-    directory.mkdir(parents=True, exist_ok=True)
     for name, data in seeds().items():
-        (directory / name).write_bytes(data)
+        path = Path(sys.argv[1], name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from .catalog import RUNTIME, PluginRecord, normalise
 from .errors import PluginError
 
 KEYS = ("disable", "prefer", "allow", "autoload", "trace")
+_NAMES = tuple(f"plugins.{key}" for key in KEYS)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Policy:
 def current() -> Policy:
     """Return the policy in force, made anew only when a setting changed."""
     global _cached
-    raw = tuple(option(f"plugins.{key}").get() for key in KEYS)
+    raw = tuple([option(name).get() for name in _NAMES])
     config = os.environ.get("SINGLESTOREDB_CONFIG")
     stamp = (raw, config, _mtime(config))
     if _cached is None or _cached[0] != stamp:

@@ -13,7 +13,6 @@ a package therefore never changes what already works.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import itertools
 import sys
@@ -121,6 +120,8 @@ class Registry:
 
     def _not_found(self, family: Family, name: str, policy: Policy) -> PluginNotFoundError:
         names = sorted({r.name for r in self.catalog.records(family.name)})
+        import difflib
+
         near = difflib.get_close_matches(name, names, 1)
         message = f"no {family.noun} named {name!r}."
         if near:
@@ -217,6 +218,8 @@ class Registry:
                 "@hookimpl of singlestoredb_hookspecs"
             )
         for name in sorted(implemented - hooks):
+            import difflib
+
             near = difflib.get_close_matches(name, hooks, 1)
             raise PluginContractError(
                 f"{_subject(record)} is refused: there is no hook named {name}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 from .xdict import xdict
@@ -43,17 +43,16 @@ class Option:
         self._stored: Any = _UNSET
         self._env_cache: tuple[str, str, Any] | None = None
 
-    def _environment(self) -> tuple[str, str] | None:
+    def _environment(self, names: Container[str] = os.environ) -> tuple[str, str] | None:
         for name in self.environ:
-            text = os.environ.get(name)
-            if text is not None:
-                return name, text
+            if name in names:
+                return name, os.environ[name]
         return None
 
-    def get(self) -> Any:
+    def get(self, names: Container[str] = os.environ) -> Any:
         """Return the value now in force; raise ``ValueError`` when the environment holds one that
-        is not allowed."""
-        found = self._environment()
+        is not allowed.  Who reads many options gives what :func:`variables` returned."""
+        found = self._environment(names)
         if found is None:
             return self.default if self._stored is _UNSET else self._stored
         cached = self._env_cache
@@ -129,6 +128,7 @@ _URL_PASSWORD = re.compile(r"\A((?:(?:[A-Za-z][\w+.-]*:)?//)?[^:/@?]*):.*@", re.
 _OPTIONS: dict[str, Option] = {}
 _BY_SUFFIX: dict[str, list[str]] = {}
 _GROUPS: set[str] = set()
+_VARIABLES: frozenset[str] = frozenset()
 
 
 def register_option(
@@ -150,6 +150,7 @@ def register_option(
         environ: environment variables to read, the first found wins.  Each is also read without
             its underscores.
     """
+    global _VARIABLES
     names = [environ] if isinstance(environ, str) else list(environ or ())
     names += [name.replace("_", "") for name in names if "_" in name]
     option = Option(key, typedesc, validator, default, doc, tuple(names))
@@ -161,6 +162,7 @@ def register_option(
         if len(parts) > 1:  # results.type is also a keyword: results_type
             _BY_SUFFIX.setdefault("_".join(parts), []).append(key)
     _OPTIONS[key] = option
+    _VARIABLES |= set(names)
 
 
 def _find(name: str) -> Option:
@@ -182,6 +184,14 @@ def _find(name: str) -> Option:
     if "." in key:
         raise KeyError(f"{name} is not a valid option name{hint}")
     raise TypeError(f"{name} is not a valid option name{hint or '.'}")
+
+
+def variables() -> frozenset[str]:
+    """Return the names of the environment variables that are set and some option reads.
+
+    To ask the environment for one that is not there takes 1 µs, and a connection has sixty options.
+    """
+    return _VARIABLES.intersection(os.environ)
 
 
 def option(name: str) -> Option:

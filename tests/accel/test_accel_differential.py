@@ -31,6 +31,8 @@ doubles = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False).map(str),
     st.tuples(digits, digits, st.integers(-400, 400)).map(lambda t: f"{t[0]}.{t[1]}e{t[2]}"),
     st.integers(-(10**22), 10**22).map(lambda n: f"-{n}.5"),
+    # Multiples of 2**64, as a column with digits behind the point prints them.
+    st.integers(1, 50).map(lambda n: f"{n * 2**64}.25"),
 )
 dates = st.one_of(
     st.dates().map(str),

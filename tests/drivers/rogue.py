@@ -109,9 +109,14 @@ class Session:
             self.send(*answers.get(command[1:], [OK]))
 
 
+pure_python = 1
+"""Which path of the driver the URLs of rogue servers ask for."""
+
+
 @contextmanager
 def rogue(play: Callable[[Session], None]) -> Iterator[str]:
-    """Run a server whose every connection is played by ``play``; gives its URL."""
+    """Run a server whose every connection is played by ``play``; gives its URL, which says
+    ``pure_python`` as this module does."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(20)
     failures: list[BaseException] = []
@@ -135,7 +140,7 @@ def rogue(play: Callable[[Session], None]) -> Iterator[str]:
     thread.start()
     try:
         port = listener.getsockname()[1]
-        yield f"mysql://user:s3cret@127.0.0.1:{port}/db?pure_python=1"
+        yield f"mysql://user:s3cret@127.0.0.1:{port}/db?pure_python={pure_python}"
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()

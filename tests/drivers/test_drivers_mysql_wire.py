@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 import singlestoredb as s2
+from singlestoredb_plugins.mysql import accelerated
 
+from . import rogue as rogues
 from .rogue import (
     CAPABILITIES,
     EOF,
@@ -24,6 +26,14 @@ from .rogue import (
 )
 
 INT = column("a", 3)
+
+
+@pytest.fixture(autouse=True, params=[1, 0], ids=["pure", "accelerated"])
+def _path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test on both paths of the driver."""
+    if not request.param and accelerated.find(None) is None:
+        pytest.skip("the accelerator was not built")  # tests/accel fail if it could have been
+    monkeypatch.setattr(rogues, "pure_python", request.param)
 
 
 def serving(**answers: list[bytes]) -> Any:

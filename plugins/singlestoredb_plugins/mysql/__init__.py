@@ -1,14 +1,18 @@
 """Driver plugin ``mysql``: the MySQL wire protocol.
 
-PyMySQL shakes hands, negotiates TLS and authenticates; from then on the socket is ours.
+PyMySQL negotiates TLS and authenticates, but for the commonest login, which is ours; from then on
+so is the socket.
 
 * :mod:`handshake` - parameters to an authenticated socket
+* :mod:`login` - the commonest login
+* :mod:`authentication` - all others
 * :mod:`wire` - packets on the socket
 * :mod:`columns` - column definitions, and how a value of each is decoded
 * :mod:`results` - result sets as streams
 * :mod:`infile` - what LOAD DATA LOCAL sends
 * :mod:`errors` - error packets to exceptions
 * :mod:`connection` - the driver's connection
+* :mod:`accelerator` - what the accelerator offers
 * :mod:`plans` - what the accelerator is told of a result's columns
 * :mod:`accelerated` - the same connection with packets read and decoded in C
 """

@@ -1,14 +1,13 @@
 """The driver with the accelerator ``mysql-rows``: packets are read and decoded in C.
 
-The protocols here are what an accelerator of that name must offer; the one that ships with the
-SDK is the plugin ``mysql_accel``, and ``_singlestoredb_accel.pyi`` there says more of each method.
+What such an accelerator must offer is in :mod:`accelerator`.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from singlestoredb.exceptions import DataError, InternalError, NotSupportedError
 from singlestoredb.kernel import get_registry
@@ -19,90 +18,17 @@ from singlestoredb_hookspecs import ArrowBatches, Column, ConnectionParams, Shap
 from . import errors
 from .columns import decode_rows, explain, parse_column
 from .connection import KEPT_RESULTS, MySQLConnection
-from .plans import Plan, Planning, make_plan
+from .plans import make_plan
 from .results import MySQLResult
 from .wire import MAX_PAYLOAD, Command, Wire
 
 if TYPE_CHECKING:
+    from .accelerator import Accelerator, Batches, Kept, Plan
     from .handshake import Greeting
 
 NAME = "mysql-rows"
 
 T = TypeVar("T")
-
-
-class Batches(ArrowBatches, Protocol):
-    """Arrow batches that parts can be taken of."""
-
-    def slice(self, start: int, rows: int, /) -> Batches:
-        """Return at most ``rows`` rows from row ``start`` on."""
-
-
-class Kept(Protocol):
-    """Row packets that are decoded later."""
-
-    @property
-    def num_rows(self) -> int:
-        """How many there are."""
-
-    def read_rows(self, plan: Plan, limit: int | None, dicts: bool, /) -> list[Any]:
-        """Return the next rows."""
-
-    def read_arrow(self, plan: Plan, limit: int | None, /) -> Batches:
-        """Return the next rows as Arrow batches."""
-
-    def packets(self, limit: int | None, /) -> list[bytes]:
-        """Return the payloads of the next rows."""
-
-    def seek(self, row: int, /) -> None:
-        """Make the next read start at ``row``."""
-
-
-class Reader(Protocol):
-    """Reads and decodes the packets of one connection."""
-
-    sequence: int
-
-    @property
-    def pending(self) -> int:
-        """Bytes that were received and not yet read."""
-
-    @property
-    def end(self) -> bytes | None:
-        """The packet that ended the rows; ``None`` while they go on."""
-
-    def start(self, sequence: int, /) -> None:
-        """Expect an answer."""
-
-    def close(self) -> None:
-        """Forget the socket."""
-
-    def read_packet(self) -> bytes:
-        """Return the next payload."""
-
-    def read_answer(self, kept: Kept | None, /) -> tuple[bytes, bool]:
-        """Return column definitions (``True``; all rows are then kept), or another payload."""
-
-    def keep_rows(self, kept: Kept, limit: int | None, /) -> None:
-        """Keep rows until there are ``limit``."""
-
-    def skip_rows(self, limit: int | None, /) -> int:
-        """Drop rows."""
-
-    def read_rows(self, plan: Plan, limit: int | None, dicts: bool, /) -> list[Any]:
-        """Return the next rows."""
-
-    def read_arrow(self, plan: Plan, limit: int | None, /) -> Batches:
-        """Return the next rows as Arrow batches."""
-
-
-class Accelerator(Planning, Protocol):
-    """The accelerator."""
-
-    Kept: Callable[[], Kept]
-    Reader: Callable[..., Reader]
-    SequenceError: type[Exception]
-    RowError: type[Exception]
 
 
 def find(pure_python: bool | None) -> Accelerator | None:
@@ -168,6 +94,10 @@ class AcceleratedWire(Wire):
         else:
             reader.start(0)
             self.send_payload(bytes((command,)) + argument)
+
+    def expect_answer(self) -> None:
+        """Begin the next answer: its packets are numbered from 1."""
+        self.reader.start(1)
 
     def read(self, method: Callable[..., T], *args: Any) -> T:
         """Call a method of the reader that decodes nothing; see :meth:`failed`."""

@@ -20,7 +20,7 @@ from singlestoredb_hookspecs import (
     StatementRequest,
 )
 
-from . import handshake, infile
+from . import handshake
 from .columns import Decoders, lenenc, parse_column
 from .errors import from_packet
 from .results import MySQLResult
@@ -88,28 +88,47 @@ class MySQLConnection:
         return Wire(greeting.sock, self._params.read_timeout, self._params.write_timeout)
 
     def _set_up(self) -> None:
+        """Make the session what the parameters say, in one round trip but for what the user wrote.
+
+        The commands go out together and are answered one after the other, as SingleStore's own
+        JDBC driver has it.
+        """
         params = self._params
         names = f"SET NAMES {params.charset}"
         if params.collation:
             names += f" COLLATE {_word(params.collation)}"
-        self._command(names)
+        needed = [names]
         if params.sql_mode is not None:
-            self._command(f"SET sql_mode={_literal(params.sql_mode)}")
+            needed.append(f"SET sql_mode={_literal(params.sql_mode)}")
+        autocommit = params.autocommit
+        if autocommit is not None and autocommit != self.autocommit and not params.init_command:
+            needed.append(f"SET AUTOCOMMIT = {int(autocommit)}")
+        wanted = []
         if params.enable_extended_data_types and "MariaDB" not in self.info.version:
-            for setting in (
-                "enable_extended_types_metadata=on",
-                f"vector_type_project_format={params.vector_data_format}",
-            ):
-                try:
-                    self._command(f"SET @@SESSION.{setting}")
-                except OperationalError:
-                    if not self.is_open:
-                        raise
-                    # The server has no such variable: it has no such types either.
+            wanted = [
+                "SET @@SESSION.enable_extended_types_metadata=on",
+                f"SET @@SESSION.vector_type_project_format={params.vector_data_format}",
+            ]
+        self.wire.send_commands(Command.QUERY, [self._encoded(sql) for sql in needed + wanted])
+        failure: Error | None = None
+        for number in range(len(needed) + len(wanted)):
+            self.wire.expect_answer()
+            try:
+                self.read_result(buffered=False).close()
+            except Error as exc:
+                if not self.is_open:
+                    raise
+                # A server without one of the variables wanted has no such types either.
+                if number < len(needed):
+                    failure = failure or exc
+                elif not isinstance(exc, OperationalError):
+                    raise
+        if failure is not None:
+            raise failure
         if params.init_command:
             self._command(params.init_command)
-        if params.autocommit is not None:
-            self.set_autocommit(params.autocommit)
+            if autocommit is not None:
+                self.set_autocommit(autocommit)
 
     # -- state --
 
@@ -239,6 +258,8 @@ class MySQLConnection:
 
     def _send_file(self, wanted: bytes) -> None:
         """Answer the server's request for a file; only what the statement named is given."""
+        from . import infile
+
         name = wanted.decode("utf-8", "surrogateescape")
         sql, stream = self._infile
         if not self._params.local_infile or name not in infile.named_files(sql):

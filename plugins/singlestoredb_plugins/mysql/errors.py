@@ -50,6 +50,13 @@ def from_packet(payload: bytes) -> exc.DatabaseError:
     return from_server(errno, message.decode("utf-8", "replace"), sqlstate)
 
 
+def unreachable(where: str, reason: object) -> exc.OperationalError:
+    """Return the exception for a server that cannot be connected to."""
+    return exc.OperationalError(
+        CR_CONN_HOST_ERROR, f"Can't connect to MySQL server on {where!r} ({reason})"
+    )
+
+
 def lost(during: object) -> exc.OperationalError:
     """Return the exception for a connection that was lost while waiting for an answer."""
     return exc.OperationalError(

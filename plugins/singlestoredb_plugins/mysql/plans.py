@@ -6,8 +6,7 @@ to the decoder that :mod:`columns` chose, so that both paths give the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from singlestoredb.columnar.types import arrow_format, is_vector, vector_element
 from singlestoredb.exceptions import DataError
@@ -15,6 +14,9 @@ from singlestoredb.reading import unique_names
 from singlestoredb_hookspecs import Column
 
 from .columns import BINARY, TEXT_OR_BYTES, Decoder, Decoders, explain
+
+if TYPE_CHECKING:
+    from .accelerator import Plan, Planning
 
 _INTEGERS = frozenset({1, 2, 3, 8, 9, 13})
 _FLOATS = frozenset({4, 5})
@@ -27,37 +29,6 @@ _BIT = 16
 _SET = 248
 _GEOMETRY = 255
 _BSON = 1001
-
-
-class Plan(Protocol):
-    """How the columns of a result are decoded."""
-
-    @property
-    def has_arrow(self) -> bool:
-        """Whether every column can be decoded to Arrow."""
-
-    @property
-    def failed(self) -> int:
-        """Column whose value was refused last; -1 when none was."""
-
-
-class Planning(Protocol):
-    """The part of the accelerator that makes plans: its constructor, and names for it."""
-
-    Plan: Callable[..., Plan]
-    AS_TEXT: int
-    AS_BYTES: int
-    AS_JSON: int
-    ROW_DECODER: int
-    ROW_INT: int
-    ROW_FLOAT: int
-    ROW_DECIMAL: int
-    ROW_DATE: int
-    ROW_DATETIME: int
-    ROW_TIME: int
-    ROW_TEXT: int
-    ROW_BYTES: int
-    ROW_NONE: int
 
 
 def make_plan(accel: Planning, columns: tuple[Column, ...], decoders: Decoders) -> Plan:

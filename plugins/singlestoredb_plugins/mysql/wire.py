@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Sequence
 from enum import IntEnum
 
 from singlestoredb.exceptions import InternalError
@@ -83,6 +84,15 @@ class Wire:
             self._send(len(payload).to_bytes(3, "little") + b"\0" + payload)
         else:
             self.send_payload(payload)
+
+    def send_commands(self, command: Command, arguments: Sequence[bytes]) -> None:
+        """Send short commands at once; :meth:`expect_answer` begins the answer of each."""
+        payloads = [bytes((command,)) + argument for argument in arguments]
+        self._send(b"".join([len(p).to_bytes(3, "little") + b"\0" + p for p in payloads]))
+
+    def expect_answer(self) -> None:
+        """Begin the next answer: its packets are numbered from 1."""
+        self._sequence = 1
 
     def send_payload(self, payload: bytes) -> None:
         """Send a payload as the next packets of the exchange; an empty one is a packet too."""
