@@ -67,6 +67,8 @@ threadsafety = 1
 paramstyle = map_paramstyle = "pyformat"
 positional_paramstyle = "format"
 
+_UNKNOWN_COMMAND = 1047
+"""The number of a server that does not know a command of the protocol."""
 _RESULT_WORDS = ("select", "show", "call", "echo")
 
 
@@ -391,9 +393,13 @@ class Connection(Session):
         """
         opened = self._opened()
         if opened.capabilities & DriverCapability.RESET:
-            self._exclusively(opened.reset)  # type: ignore[attr-defined] # it has the capability
-        else:
-            self.connect()
+            try:
+                self._exclusively(opened.reset)  # type: ignore[attr-defined] # it can
+                return
+            except Error as exc:
+                if exc.errno != _UNKNOWN_COMMAND or not opened.is_open:
+                    raise
+        self.connect()
 
     # -- escaping --
 

@@ -266,11 +266,12 @@ def mute_after_login() -> Iterator[int]:
 
 @contextlib.contextmanager
 def answering(
-    answers: Callable[[int, bytes], bool | None], refuse: int = 0
+    answers: Callable[[int, bytes], bool | None], refuse: int = 0, unknown: bytes = b""
 ) -> Iterator[tuple[int, list[bytes]]]:
     """A server that closes the first ``refuse`` connections, then lets everybody in.
 
-    ``answers(connection, statement)`` says what becomes of a statement: OK, silence (``False``) or
+    A command that is ``unknown`` gets error 1047.  ``answers(connection, statement)`` says what
+    becomes of a statement: OK, silence (``False``) or
     a closed connection (``None``).
     """
     seen: list[bytes] = []
@@ -313,6 +314,9 @@ def answering(
                     command = read(sock)
                     if command[:1] == b"\x01":
                         return
+                    if command == unknown:
+                        packet(sock, 1, b"\xff\x17\x04#08S01Unknown command")
+                        continue
                     seen.append(command[1:])
                     verdict = answers(number, command[1:])
                     if verdict is None:
@@ -417,6 +421,17 @@ def test_reset_without_the_capability_connects_anew() -> None:
         conn.begin()
         conn.reset()
         assert not conn.in_transaction
+
+
+def test_reset_where_the_server_does_not_know_it() -> None:
+    with (
+        answering(lambda number, sql: True, unknown=b"\x1f") as (port, _),
+        s2.connect(f"mysql://u@127.0.0.1:{port}/", **BARE) as conn,
+    ):
+        before = conn._driver_connection
+        conn.reset()
+        assert conn._driver_connection is not before
+        conn.query("DO 1")
 
 
 def test_keepalive_is_set_on_the_socket(mariadb: MariaDB) -> None:

@@ -117,6 +117,11 @@ class EmbeddedConnection:
         return None if self._session is None else self._session.autocommit
 
     @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self._session is not None and self._session.transaction.active
+
+    @property
     def escapes_backslash(self) -> bool:
         """Whether a backslash escapes in string literals."""
         return True if self._session is None else self._session.backslash

@@ -25,8 +25,12 @@ DEFAULT_PORT = 9030
 """Query port of a StarRocks front end (its manual, "FE configuration", ``query_port``)."""
 
 _MISSING = (
-    DriverCapability.LOCAL_INFILE | DriverCapability.STORED_PROCEDURES | DriverCapability.VECTORS
+    DriverCapability.LOCAL_INFILE
+    | DriverCapability.RESET
+    | DriverCapability.STORED_PROCEDURES
+    | DriverCapability.VECTORS
 )
+"""What StarRocks has not, or does not document, as its own answer to COM_RESET_CONNECTION."""
 
 
 @hookimpl

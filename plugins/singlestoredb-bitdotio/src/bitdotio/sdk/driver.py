@@ -133,6 +133,15 @@ class PostgresConnection:
         return self._autocommit
 
     @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, failed or not."""
+        return not self._psycopg.closed and not self._is_idle()
+
+    def fileno(self) -> int:
+        """Return the number of the socket, which is readable when the server has gone."""
+        return int(self._psycopg.fileno())
+
+    @property
     def escapes_backslash(self) -> bool:
         """False: a backslash in a literal is itself, as the SQL standard has it."""
         return False
