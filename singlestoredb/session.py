@@ -40,8 +40,10 @@ class Session:
     """A driver connection, the formats chosen for it, and the way of its statements."""
 
     _driver_connection: DriverConnection | None = None
+    _binds_parameters = False
+    _committable = True
 
-    def __init__(self, params: ConnectionParams) -> None:
+    def __init__(self, params: ConnectionParams, *, defer: bool = False) -> None:
         self._registry = get_registry()
         self._hooks = self._registry.manager
         self._params = params
@@ -69,7 +71,8 @@ class Session:
         self._look_at_options()
         for record, error in self._registry.activate_all("extensions"):
             log.error("plugin %s takes no part: %s", record.key, error)
-        self._driver_connection = self._open_driver()
+        if not defer:
+            self._driver_connection = self._open_driver()
 
     def _open_driver(self) -> DriverConnection:
         name = self._params.driver
