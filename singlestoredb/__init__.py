@@ -11,6 +11,8 @@ from ._version import __version__
 # Type checkers take this name for true; importing typing would cost more than all of this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import http as http
+    from . import mysql as mysql
     from . import plugins
     from .config import describe_option, get_option, option_context, options, set_option
     from .connection import (

@@ -11,6 +11,7 @@ import queue
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from singlestoredb import exceptions
 from singlestoredb.escaping import identifier
 from singlestoredb.exceptions import NotSupportedError
 
@@ -53,7 +54,22 @@ def _of(name: str, doc: str) -> property:
     return property(read, doc=doc)
 
 
-class ClassicMembers:
+class ErrorMembers:
+    """PEP 249's errors as attributes."""
+
+    Warning = exceptions.Warning
+    Error = exceptions.Error
+    InterfaceError = exceptions.InterfaceError
+    DatabaseError = exceptions.DatabaseError
+    DataError = exceptions.DataError
+    OperationalError = exceptions.OperationalError
+    IntegrityError = exceptions.IntegrityError
+    InternalError = exceptions.InternalError
+    ProgrammingError = exceptions.ProgrammingError
+    NotSupportedError = exceptions.NotSupportedError
+
+
+class ClassicMembers(ErrorMembers):
     """Members of connections that are older than this SDK."""
 
     if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from singlestoredb import exceptions
 from singlestoredb.classic import (
     CHAR_COLUMNS,
     ClassicMembers,
@@ -274,17 +273,6 @@ class Connection(ClassicMembers, Session):
         self.cursorclass: type[Cursor[Any, Any]] = cursorclass or Cursor
         """Class of the cursors."""
         super().__init__(params, defer=defer_connect)
-
-    Warning = exceptions.Warning
-    Error = exceptions.Error
-    InterfaceError = exceptions.InterfaceError
-    DatabaseError = exceptions.DatabaseError
-    DataError = exceptions.DataError
-    OperationalError = exceptions.OperationalError
-    IntegrityError = exceptions.IntegrityError
-    InternalError = exceptions.InternalError
-    ProgrammingError = exceptions.ProgrammingError
-    NotSupportedError = exceptions.NotSupportedError
 
     # -- statements --
 

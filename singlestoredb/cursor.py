@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
+from singlestoredb.classic import ErrorMembers
 from singlestoredb.escaping import identifier
 from singlestoredb.exceptions import InterfaceError, NotSupportedError, ProgrammingError
 from singlestoredb.reading import NO_RESULT, read_arrow, read_dicts, read_rows
@@ -68,7 +69,7 @@ def _describe(column: Column) -> Description:
     )
 
 
-class Cursor(Generic[RowT, TableT]):
+class Cursor(ErrorMembers, Generic[RowT, TableT]):
     """Runs statements and fetches their results.
 
     Made by :meth:`Connection.cursor`.  ``RowT`` is what ``fetchone`` returns and ``TableT`` what

@@ -1,5 +1,7 @@
 """Types of columns: MySQL's, and SingleStore's extended ones."""
 
+from typing import TYPE_CHECKING
+
 from pymysql.constants.FIELD_TYPE import *  # noqa: F403 - PyMySQL has them; this is their other address
 from pymysql.constants.FIELD_TYPE import TINY
 
@@ -19,3 +21,7 @@ INT16_VECTOR = 3004
 INT32_VECTOR = 3005
 INT64_VECTOR = 3006
 FLOAT16_VECTOR = 3007
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> int: ...
