@@ -266,6 +266,8 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         self._rownumber += 1
         return cast(RowT, (self._made or self._format()).row([rows[index]]))
 
+    read_next = fetchone
+
     def fetchmany(self, size: int | None = None) -> TableT:
         """Return the next ``size`` rows, ``arraysize`` when it is not given; fewer at the end."""
         return self._fetch(size or self.arraysize)
