@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 _UPDATED = "singlestore.portal.connection_updated"
 
 
+class _Hidden(str):
+    """Text that may hold a password: it does not show itself in a repr of what holds it."""
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class TrackedConnection(Connection):
     """A connection that looks where it should lead before every command.
 
@@ -46,7 +53,8 @@ class TrackedConnection(Connection):
 
     def _on_event(self, content: dict[str, Any]) -> None:
         if content.get("name") == _UPDATED:
-            self._told = (content.get("data") or content).get("connection_url") or self._told
+            told = (content.get("data") or content).get("connection_url")
+            self._told = _Hidden(told) if told else self._told
 
     def _opened(self) -> DriverConnection:
         if not self._closed:
@@ -66,7 +74,7 @@ class TrackedConnection(Connection):
             )
         if not self.open or _where(wanted) != _where(self._params):
             self._connect_to(wanted)
-        self._followed = url
+        self._followed = _Hidden(url) if url else None
 
     def _wanted(self, url: str | None) -> ConnectionParams:
         """Return the parameters that were asked for, leading where the URL says."""

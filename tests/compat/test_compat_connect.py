@@ -440,6 +440,7 @@ def test_the_environment_is_followed(two: tuple[str, str], monkeypatch: pytest.M
             }
         )
     assert where(conn) == "one_db"
+    assert (resolve(host=two[0]).password or "?") not in repr(vars(conn))
     conn.close()
     assert not conn.open
     with pytest.raises(s2.InterfaceError, match="has been closed"):

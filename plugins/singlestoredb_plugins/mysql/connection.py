@@ -218,7 +218,8 @@ class MySQLConnection:
         """Answer the server's request for a file; only what the statement named is given."""
         name = wanted.decode("utf-8", "surrogateescape")
         sql, stream = self._infile
-        if not self._params.local_infile or name not in infile.named_files(sql):
+        named = infile.named_files(sql, self._params.multi_statements)
+        if not self._params.local_infile or name not in named:
             self.wire.abort()
             raise OperationalError(
                 None,
