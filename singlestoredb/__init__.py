@@ -11,6 +11,8 @@ from ._version import __version__
 # Type checkers take this name for true; importing typing would cost more than all of this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import http as http
+    from . import mysql as mysql
     from . import plugins
     from .config import describe_option, get_option, option_context, options, set_option
     from .connection import (
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         Timestamp,
         TimestampFromTicks,
     )
+    from .vectorstore import vector_db
 
 _HOMES = {
     "config": ("describe_option", "get_option", "option_context", "options", "set_option"),
@@ -97,11 +100,12 @@ _HOMES = {
         "Timestamp",
         "TimestampFromTicks",
     ),
+    "vectorstore": ("vector_db",),
 }
 _MODULES = frozenset(
     {
-        *("auth", "config", "converters", "exceptions", "fusion", "management", "plugins", "pool"),
-        "types",
+        *("alchemy", "auth", "config", "connection", "converters", "exceptions", "fusion", "http"),
+        *("management", "mysql", "plugins", "pool", "server", "types", "utils", "vectorstore"),
     }
 )
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -137,6 +141,7 @@ __all__ = [
     "__version__",
     "apilevel",
     "connect",
+    "create_engine",
     "create_pool",
     "describe_option",
     "get_option",
@@ -151,7 +156,21 @@ __all__ = [
     "plugins",
     "set_option",
     "threadsafety",
+    "vector_db",
 ]
+
+
+def create_engine(*args: object, **kwargs: object) -> object:
+    """Return an SQLAlchemy engine; see :func:`singlestoredb.alchemy.create_engine`."""
+    import warnings
+
+    with warnings.catch_warnings():
+        # What is missing is told by the error that follows.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        from .alchemy import create_engine as create
+
+    engine: object = create(*args, **kwargs)
+    return engine
 
 
 def __getattr__(name: str) -> object:
@@ -160,6 +179,11 @@ def __getattr__(name: str) -> object:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     home = _HOME_OF.get(name)
+    if home is None and name[:1].isupper():
+        from .vectorstore import NAMES
+
+        if name in NAMES:
+            return getattr(import_module(f"{__name__}.vectorstore"), name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{home}"), name)

@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from singlestoredb import exceptions
+from singlestoredb.classic import (
+    CHAR_COLUMNS,
+    ClassicMembers,
+    Driver,
+    InfileQueue,
+    nested_converter,
+    quote_identifier,
+)
 from singlestoredb.cursor import Cursor
 from singlestoredb.exceptions import Error
 from singlestoredb.params import (
@@ -31,6 +38,7 @@ from singlestoredb.show import (
 from singlestoredb.utils.config import Changes
 from singlestoredb_hookspecs import (
     ConnectionEvent,
+    ConnectionParams,
     DriverCapability,
 )
 
@@ -42,12 +50,16 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = [
+    "CHAR_COLUMNS",
     "Connection",
     "Cursor",
+    "Driver",
+    "InfileQueue",
     "ShowAccessor",
     "ShowResult",
     "VariableAccessor",
     "_cast_params",
+    "_name_check",
     "_parse_url",
     "apilevel",
     "build_params",
@@ -55,20 +67,27 @@ __all__ = [
     "check_name",
     "connect",
     "map_paramstyle",
+    "nested_converter",
     "paramstyle",
     "positional_paramstyle",
+    "quote_identifier",
     "threadsafety",
     "under2camel",
 ]
+
+CursorT = TypeVar("CursorT", bound=Cursor[Any, Any])
 
 apilevel = "2.0"
 threadsafety = 1
 """Threads may share the module, but not connections."""
 paramstyle = map_paramstyle = "pyformat"
 positional_paramstyle = "format"
+PORTAL = "singlestore.com"
+"""Host that stands for whatever database the portal of a notebook has chosen."""
 
 _UNKNOWN_COMMAND = 1047
 """The number of a server that does not know a command of the protocol."""
+_name_check = check_name
 _RESULT_WORDS = ("select", "show", "call", "echo")
 
 
@@ -131,6 +150,10 @@ def connect(
     invalid_values: Mapping[int, Any] | None = None,
     read_default_file: str | None = None,
     read_default_group: str | None = None,
+    use_unicode: bool | None = None,
+    client_flag: int | None = None,
+    cursorclass: type[Cursor[Any, Any]] | None = None,
+    defer_connect: bool = False,
     **driver_options: Any,
 ) -> Connection:
     """Connect to a database.
@@ -195,7 +218,9 @@ def connect(
         keepalive: seconds of silence until the system asks whether the peer is still there.
         unix_socket: path of a local socket, instead of host and port.
         collation: collation of the connection.
-        ssl: an ``ssl.SSLContext`` to use as it is; TLS is then mandatory.
+        ssl: makes TLS mandatory: an ``ssl.SSLContext`` to use as it is, ``True``, or a mapping
+            of ``ca``, ``capath``, ``cert``, ``key``, ``password``, ``cipher``, ``check_hostname``
+            and ``verify_mode``.  ``False`` is ``ssl_disabled``.
         read_timeout: seconds to wait for the server's next byte.
         write_timeout: seconds for one send.
         init_command: statement to run once connected.
@@ -206,8 +231,14 @@ def connect(
         max_allowed_packet: largest packet to send, in bytes.
         auth_plugin_map: authentication plugin → class that answers it.
         invalid_values: type code → value for dates and times that cannot be parsed.
-        read_default_file: MySQL option file.
-        read_default_group: group of the option file.
+        read_default_file: MySQL option file to take what is not given from.
+        read_default_group: group of the option file; ``client`` when not given.  Without a file,
+            of ``/etc/my.cnf``.
+        use_unicode: ``False`` leaves text columns as bytes.
+        client_flag: further capability flags of the MySQL protocol
+            (``singlestoredb.mysql.constants.CLIENT``).
+        cursorclass: class of the cursors, a subclass of ``Cursor``.
+        defer_connect: connect with :meth:`Connection.connect`, not now.
         driver_options: parameters that only the driver knows.
 
     Raises:
@@ -216,7 +247,9 @@ def connect(
         PluginError: there is no such driver or format, or it cannot be loaded.
         OperationalError: the server cannot be reached or refuses.
     """
-    arguments = {k: v for k, v in locals().items() if k != "driver_options" and v is not None}
+    own = ("driver_options", "cursorclass", "defer_connect")
+    arguments = {k: v for k, v in locals().items() if k not in own and v is not None}
+    arguments.pop("own", None)
     try:
         params = resolve(**arguments, **driver_options)
     except ValueError as exc:
@@ -226,7 +259,11 @@ def connect(
                     f"connect() got an unexpected keyword argument {name!r}: {exc}"
                 ) from None
         raise
-    return Connection(params)
+    if params.track_env or params.host == PORTAL:
+        from singlestoredb.tracking import TrackedConnection
+
+        return TrackedConnection(params, cursorclass)
+    return Connection(params, cursorclass, defer_connect=defer_connect)
 
 
 class _Masked(dict[str, Any]):
@@ -238,29 +275,29 @@ class _Masked(dict[str, Any]):
     _SECRET = frozenset({"auth_plugin_map", "conn_attrs", "driver_options", "password"})
 
 
-class Connection(Session):
+class Connection(ClassicMembers, Session):
     """A connection to a database; made by :func:`connect`.
 
     Belongs to one thread at a time.  As a context manager it closes at the end of the block; it
     neither commits nor rolls back.
     """
 
-    Warning = exceptions.Warning
-    Error = exceptions.Error
-    InterfaceError = exceptions.InterfaceError
-    DatabaseError = exceptions.DatabaseError
-    DataError = exceptions.DataError
-    OperationalError = exceptions.OperationalError
-    IntegrityError = exceptions.IntegrityError
-    InternalError = exceptions.InternalError
-    ProgrammingError = exceptions.ProgrammingError
-    NotSupportedError = exceptions.NotSupportedError
+    def __init__(
+        self,
+        params: ConnectionParams,
+        cursorclass: type[Cursor[Any, Any]] | None = None,
+        *,
+        defer_connect: bool = False,
+    ) -> None:
+        self.cursorclass: type[Cursor[Any, Any]] = cursorclass or Cursor
+        """Class of the cursors."""
+        super().__init__(params, defer=defer_connect)
 
     # -- statements --
 
     def _iquery(self, sql: str, params: Any = None, fix_names: bool = True) -> list[dict[str, Any]]:
         """Run a statement for the SDK itself; its rows as dicts, with names in camel case."""
-        with self.cursor(results_type="dicts", buffered=True) as cursor:
+        with Cursor[Any, Any](self, "dicts", True) as cursor:
             cursor.execute(sql, params)
             if not sql.lstrip().lower().startswith(_RESULT_WORDS):
                 return []
@@ -294,16 +331,21 @@ class Connection(Session):
         self, results_type: Literal["numpy"], buffered: bool | None = None
     ) -> Cursor[np.ndarray[Any, Any], np.ndarray[Any, Any]]: ...
     @overload
+    def cursor(self, results_type: type[CursorT], buffered: bool | None = None) -> CursorT: ...
+    @overload
     def cursor(
         self, results_type: str | None = None, buffered: bool | None = None
     ) -> Cursor[Any, Any]: ...
     def cursor(
-        self, results_type: str | None = None, buffered: bool | None = None
+        self,
+        results_type: str | type[Cursor[Any, Any]] | None = None,
+        buffered: bool | None = None,
     ) -> Cursor[Any, Any]:
         """Make a cursor.
 
         Args:
-            results_type: format of its results; the connection's when not given.
+            results_type: format of its results, the connection's when not given; or a subclass of
+                ``Cursor``, such as those of ``singlestoredb.mysql.cursors``.
             buffered: whether results are received whole; as the connection when not given.
 
         Raises ``PluginError`` when there is no such format or it cannot be loaded.
@@ -312,9 +354,14 @@ class Connection(Session):
 
         if self._changes != Changes.count:
             self._look_at_options()
-        if results_type is not None:
+        cls = self.cursorclass
+        if isinstance(results_type, type):
+            cls, results_type = results_type, None
+        elif results_type is not None:
             results_type = FORMAT_ALIASES.get(results_type.lower(), results_type.lower())
-        return Cursor(self, results_type, buffered)
+        if results_type is None and buffered is None:
+            return cls(self)  # all that a class of the user's own must take
+        return cls(self, results_type, buffered)
 
     def execute(
         self,
@@ -334,10 +381,19 @@ class Connection(Session):
             raise
         return cursor
 
-    def query(self, sql: str, args: Any = None) -> int:
-        """Run a statement for its effect and return the rows changed or found."""
-        with self.cursor() as cursor:
-            return cursor.execute(sql, args)
+    def query(
+        self,
+        sql: str,
+        args: Any = None,
+        *,
+        unbuffered: bool = False,
+        infile_stream: Any = None,
+    ) -> int:
+        """Run a statement for its effect and return the rows changed or found.
+
+        Further result sets of the statement are reached with :meth:`next_result`.
+        """
+        return self._run_query(sql, args, not unbuffered, infile_stream)
 
     def begin(self) -> None:
         """Start a transaction."""
@@ -459,7 +515,7 @@ class Connection(Session):
 
     def show_warnings(self) -> list[tuple[Any, ...]]:
         """Return the warnings of the last statement as rows (level, code, message)."""
-        with self.cursor("tuples", buffered=True) as cursor:
+        with Cursor[Any, list[tuple[Any, ...]]](self, "tuples", True) as cursor:
             cursor.execute("SHOW WARNINGS")
             return cursor.fetchall()
 
@@ -568,9 +624,9 @@ class Connection(Session):
         Raises ``ModuleNotFoundError`` when the package ``singlestore-vectorstore`` is missing.
         """
         if not hasattr(self, "_vector_db"):
-            from vectorstore import VectorDB
+            from singlestoredb.vectorstore import database_on
 
-            self._vector_db = VectorDB(connection=self)
+            self._vector_db = database_on(self)
         return self._vector_db
 
     # -- closing --

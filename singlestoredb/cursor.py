@@ -8,8 +8,9 @@ are, which is the driver's affair.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
+from singlestoredb.classic import ErrorMembers
 from singlestoredb.escaping import identifier
 from singlestoredb.exceptions import InterfaceError, NotSupportedError, ProgrammingError
 from singlestoredb.reading import NO_RESULT, read_arrow, read_dicts, read_rows
@@ -68,7 +69,7 @@ def _describe(column: Column) -> Description:
     )
 
 
-class Cursor(Generic[RowT, TableT]):
+class Cursor(ErrorMembers, Generic[RowT, TableT]):
     """Runs statements and fetches their results.
 
     Made by :meth:`Connection.cursor`.  ``RowT`` is what ``fetchone`` returns and ``TableT`` what
@@ -82,8 +83,10 @@ class Cursor(Generic[RowT, TableT]):
         buffered: bool | None = None,
     ) -> None:
         self._connection: Connection | None = connection
-        self._results_type = results_type or connection.results_type
+        self._results_type = results_type or self.default_results_type or connection.results_type
         self._make_format, self._shape = connection._format(self._results_type)
+        if buffered is None:
+            buffered = self.default_buffered
         self._buffered = connection._params.buffered if buffered is None else bool(buffered)
         self.arraysize: int = connection._arraysize
         """Rows of a ``fetchmany()`` that names no size."""
@@ -100,6 +103,11 @@ class Cursor(Generic[RowT, TableT]):
         self._description: tuple[Description, ...] | None = None
         self._executed: str | None = None
 
+    default_results_type: ClassVar[str | None] = None
+    """Format where none is asked for; ``None`` means the connection's."""
+    default_buffered: ClassVar[bool | None] = None
+    """Whether results are received whole where that is not said; ``None`` means as the connection
+    does."""
     max_stmt_length = 1_024_000
     """Longest statement in bytes that ``executemany`` builds."""
 
@@ -227,6 +235,8 @@ class Cursor(Generic[RowT, TableT]):
         self._rowcount = stream.rows_affected
         self._description = None
         self._lastrowid = None if stream.columns else stream.last_insert_id
+        if self._connection is not None:
+            self._connection._last_counts = (stream.rows_affected, stream.last_insert_id)
 
     def _abandon(self) -> None:
         stream, self._stream = self._stream, None
@@ -260,6 +270,8 @@ class Cursor(Generic[RowT, TableT]):
         self._rownumber += 1
         return cast(RowT, (self._made or self._format()).row([rows[index]]))
 
+    read_next = fetchone
+
     def fetchmany(self, size: int | None = None) -> TableT:
         """Return the next ``size`` rows, ``arraysize`` when it is not given; fewer at the end."""
         return self._fetch(size or self.arraysize)
@@ -276,7 +288,7 @@ class Cursor(Generic[RowT, TableT]):
         if self._shape == "arrow":
             chunk = self._chunk(size)
             return cast(TableT, [] if chunk is None else self._format().table(chunk))
-        if not self._result().columns:
+        if not self._current().columns:
             return cast(TableT, [])
         return cast(TableT, self._format().table(self._next_rows(size)))
 
@@ -290,7 +302,7 @@ class Cursor(Generic[RowT, TableT]):
         self._rownumber += len(chosen)
         return chosen
 
-    def _result(self) -> ResultStream:
+    def _current(self) -> ResultStream:
         if self._stream is None:
             self._open_connection()
             if self._executed is not None:
@@ -304,7 +316,7 @@ class Cursor(Generic[RowT, TableT]):
         A buffered result is decoded once, whole; of another one only what was not yet fetched is
         kept.
         """
-        stream = self._result()
+        stream = self._current()
         if not stream.columns:
             return []
         read: Callable[[Any, int | None], list[Any]]
@@ -323,7 +335,7 @@ class Cursor(Generic[RowT, TableT]):
 
     def _chunk(self, size: int | None) -> ArrowBatches | None:
         """Return the next rows as Arrow and go past them; ``None`` without a result set."""
-        stream = self._result()
+        stream = self._current()
         if not stream.columns:
             return None
         if self._rows is not None:  # a row format, and rows were decoded already
@@ -347,7 +359,7 @@ class Cursor(Generic[RowT, TableT]):
     def _format(self) -> Format:
         made = self._made
         if made is None:
-            self._made_for = self._result().columns
+            self._made_for = self._current().columns
             made = self._made = self._make_format(self._made_for)
         return made
 
@@ -399,7 +411,7 @@ class Cursor(Generic[RowT, TableT]):
         if mode not in ("relative", "absolute"):
             raise ProgrammingError(None, f"unknown scroll mode {mode!r}: relative or absolute")
         target = self._rownumber + value if mode == "relative" else value
-        stream = self._result()
+        stream = self._current()
         if self._buffered:
             if not 0 <= target < max(stream.rows_affected, 0):
                 raise IndexError("out of range")
@@ -491,9 +503,14 @@ class Cursor(Generic[RowT, TableT]):
                 None, f"the format {name!r} that was chosen here reads {shape}, not Arrow"
             )
         chunk = self.fetch_arrow()
-        return make(self._result().columns).table(chunk)
+        return make(self._current().columns).table(chunk)
 
     # -- what is known --
+
+    @property
+    def _result(self) -> ResultStream | None:
+        """The current result set, under the name that programs know."""
+        return self._stream
 
     @property
     def connection(self) -> Connection | None:

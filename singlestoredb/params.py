@@ -7,10 +7,11 @@ Precedence, highest first:
 3. the profile that ``connection_name`` names, or ``SINGLESTOREDB_DEFAULT_CONNECTION_NAME`` where
    nothing else says where to go (:mod:`singlestoredb.profiles`).  It beats the environment, so
    that the password of one server never goes to another;
-4. parts of a URL in ``SINGLESTOREDB_URL`` (when neither ``host`` nor ``SINGLESTOREDB_HOST`` says
-   where to go);
-5. the other environment variables, then options that were set;
-6. defaults.
+4. the option file that ``read_default_file`` or ``read_default_group`` names;
+5. parts of a URL in ``SINGLESTOREDB_URL`` (when nothing else, ``SINGLESTOREDB_HOST`` included,
+   says where to go);
+6. the other environment variables, then options that were set;
+7. defaults.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from singlestoredb.config import check_bool, get_default, get_option
 from singlestoredb.kernel import get_registry
-from singlestoredb.utils.config import option, variables
+from singlestoredb.optionfile import read_option_file
+from singlestoredb.tls import FLAT, as_context
+from singlestoredb.utils.config import option as option_named
+from singlestoredb.utils.config import variables
 from singlestoredb_hookspecs import ConnectionParams, DriverInfo
 
 FORMAT_ALIASES = {
@@ -129,7 +133,7 @@ _CASTS: dict[str, Callable[[Any], Any]] = {
     "keepalive": _whole_seconds,
     "unix_socket": str,
     "collation": str,
-    "ssl": _as_it_is,
+    "ssl": as_context,
     "read_timeout": _seconds,
     "write_timeout": _seconds,
     "init_command": str,
@@ -143,6 +147,8 @@ _CASTS: dict[str, Callable[[Any], Any]] = {
     "read_default_file": str,
     "read_default_group": str,
     "connection_name": str,
+    "use_unicode": cast_bool_param,
+    "client_flag": int,
 }
 """Every parameter that all drivers share, and how its value is read."""
 
@@ -154,12 +160,13 @@ _NOT_IN_URL = frozenset(
         "socket_options",
         "auth_plugin_map",
         "invalid_values",
-        "ssl",
         "server_public_key",
         "results_format",
         "connection_name",
     }
 )
+
+_NEVER_SHOWN = frozenset({"auth_plugin_map", "conn_attrs", "password", "ssl", "host"})
 
 _WITHOUT_OPTION = _NOT_IN_URL - {"host", "conn_attrs", "socket_options"} | {
     "query_timeout",
@@ -177,6 +184,9 @@ _WITHOUT_OPTION = _NOT_IN_URL - {"host", "conn_attrs", "socket_options"} | {
     "max_allowed_packet",
     "read_default_file",
     "read_default_group",
+    "ssl",
+    "use_unicode",
+    "client_flag",
 }
 _OPTIONS = {
     name: "results.type" if name == "results_type" else name
@@ -199,7 +209,7 @@ def _cast_params(params: Mapping[str, Any]) -> dict[str, Any]:
         try:
             out[name] = cast(value)
         except (TypeError, ValueError) as exc:
-            shown = "" if name == "password" else f" {value!r}"
+            shown = "" if name in _NEVER_SHOWN else f" {value!r}"
             raise ValueError(f"connection parameter {name}:{shown} is not allowed: {exc}") from None
     return out
 
@@ -276,14 +286,25 @@ def build_params(**kwargs: Any) -> dict[str, Any]:
 
 def resolve(**kwargs: Any) -> ConnectionParams:
     """Resolve the arguments of ``connect()``; see :func:`build_params`."""
-    merged, info = _merge(kwargs)
+    return _params(*_merge(kwargs))
+
+
+def resolve_exactly(**kwargs: Any) -> ConnectionParams:
+    """Resolve arguments by themselves: no environment, no options, and ``host`` is no URL."""
+    return _params(*_merge(kwargs, exactly=True))
+
+
+def _params(merged: dict[str, Any], info: DriverInfo) -> ConnectionParams:
     own = {p.name for p in info.parameters}
     fields = {k: v for k, v in merged.items() if k not in own and k != "results_format"}
     fields["driver_options"] = {k: v for k, v in merged.items() if k in own}
     return ConnectionParams(**fields)
 
 
-def _merge(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], DriverInfo]:
+def _merge(
+    kwargs: Mapping[str, Any], *, exactly: bool = False
+) -> tuple[dict[str, Any], DriverInfo]:
+    option = get_default if exactly else get_option
     given = {name: value for name, value in kwargs.items() if value is not None}
     if "results_format" in given:
         import warnings
@@ -295,7 +316,7 @@ def _merge(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], DriverInfo]:
     from_url: dict[str, Any] = {}
     from_environment: dict[str, Any] = {}
     path = ""
-    profile = _profile(given.pop("connection_name", None), host)
+    profile = {} if exactly else _profile(given.pop("connection_name", None), host)
     if profile:
         named = profile.pop("host", None)
         given = {**profile, **given}
@@ -305,17 +326,23 @@ def _merge(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], DriverInfo]:
                 given = {**parts, **given}
             else:
                 given["host"] = str(named)
-    if host is None:
-        fallback = None if "host" in given or path else get_option("host")
+    if host is not None and not exactly and is_url(str(host)):
+        from_url, path = _split_url(str(host))
+    elif host is not None:
+        from_url = {"host": str(host)}
+    said = {**given, **from_url}
+    from_file: dict[str, Any] = {}
+    if said.get("read_default_file") or said.get("read_default_group"):
+        from_file = read_option_file(said.get("read_default_file"), said.get("read_default_group"))
+    placed = (profile.keys() | given.keys() if profile else set()) | from_file.keys()
+    if host is None and not path and not placed & {"host", "unix_socket"}:
+        fallback = option("host")
         if fallback and is_url(fallback):
             from_environment, path = _split_url(fallback)
-    elif is_url(str(host)):
-        from_url, path = _split_url(str(host))
-    else:
-        from_url = {"host": str(host)}
 
-    merged = {**from_environment, **given, **from_url}
-    merged["driver"] = str(merged.get("driver") or get_option("driver") or "mysql").lower()
+    merged = {**from_environment, **from_file, **given, **from_url}
+    explicit = frozenset(merged)
+    merged["driver"] = str(merged.get("driver") or option("driver") or "mysql").lower()
     info = _driver_info(merged["driver"])
 
     if info.url_path == "file":
@@ -331,7 +358,10 @@ def _merge(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], DriverInfo]:
     set_variables = variables()
     for name, option_name in _OPTIONS.items():
         if name not in merged and not (name == "host" and info.url_path == "file"):
-            value = option(option_name).get(set_variables)
+            if exactly:
+                value = get_default(option_name)
+            else:
+                value = option_named(option_name).get(set_variables)
             if value is not None:
                 merged[name] = value
 
@@ -340,6 +370,7 @@ def _merge(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], DriverInfo]:
         if name not in _CASTS and name not in own and name != "path":
             raise _unknown(name, [*_CASTS, *own])
     merged = _cast_params(merged)
+    _settle_ssl(merged, explicit)
     for parameter in info.parameters:
         value = merged.get(parameter.name, parameter.default)
         if value is None:
@@ -352,7 +383,7 @@ def _merge(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], DriverInfo]:
                 f"connection parameter {parameter.name}:{shown} is not allowed: {exc}"
             ) from None
 
-    _finish(merged, info)
+    _finish(merged, info, option)
     return merged, info
 
 
@@ -374,10 +405,25 @@ def _profile(name: str | None, host: Any) -> dict[str, Any]:
     return profile
 
 
-def _finish(merged: dict[str, Any], info: DriverInfo) -> None:
+def _settle_ssl(merged: dict[str, Any], explicit: frozenset[str]) -> None:
+    """Settle what ``ssl`` and its flat companions say together."""
+    if "ssl" not in merged:
+        return
+    flat = [name for name in FLAT if name in explicit and merged.get(name)]
+    wanted = merged.pop("ssl")
+    if flat and wanted is not True:
+        # Either would silently drop what the other asks for.
+        raise ValueError(f"ssl and {flat[0]} cannot be given together: one of them has to say all")
+    if wanted is False:
+        merged["ssl_disabled"] = True
+    else:
+        merged["ssl"] = wanted
+
+
+def _finish(merged: dict[str, Any], info: DriverInfo, option: Callable[[str], Any]) -> None:
     """Settle what depends on several parameters."""
     if not merged.get("port"):
-        port = (get_option(info.port_option) if info.port_option else 0) or info.default_port
+        port = (option(info.port_option) if info.port_option else 0) or info.default_port
         merged.pop("port", None)
         if port:
             merged["port"] = port

@@ -61,8 +61,10 @@ class Session:
     """Whether it was lent by a pool, which has it back."""
     _member: Any
     """What a pool knows of it."""
+    _binds_parameters = False
+    _committable = True
 
-    def __init__(self, params: ConnectionParams) -> None:
+    def __init__(self, params: ConnectionParams, *, defer: bool = False) -> None:
         self._lock = Lock()
         """Held while the driver is at work: whoever comes meanwhile is another thread."""
         self.query_timeout = params.query_timeout
@@ -95,7 +97,8 @@ class Session:
         self._look_at_options()
         for record, error in self._registry.activate_all("extensions"):
             log.error("plugin %s takes no part: %s", record.key, error)
-        self._driver_connection = self._open_driver()
+        if not defer:
+            self._driver_connection = self._open_driver()
         self._track()
 
     def _track(self) -> None:

@@ -125,10 +125,12 @@ class ConnectionParams:
     charset: str = "utf8mb4"
     collation: str | None = None
     ssl: Any = None
-    """An ``ssl.SSLContext`` to use as it is, or ``None``."""
+    """An ``ssl.SSLContext`` to use as it is; ``True`` when TLS is mandatory and the other
+    parameters say how; or ``None``."""
     ssl_key: str | None = None
     ssl_cert: str | None = None
     ssl_ca: str | None = None
+    """File with authorities to trust, or folder of them."""
     ssl_disabled: bool = False
     ssl_cipher: str | None = None
     ssl_verify_cert: bool | None = None
@@ -179,7 +181,12 @@ class ConnectionParams:
     """Largest packet in bytes that the client sends."""
     auth_plugin_map: Mapping[str, Any] = field(default_factory=dict)
     read_default_file: str | None = None
+    """Option file that parameters were taken from; nothing is left to be read."""
     read_default_group: str | None = None
+    use_unicode: bool = True
+    """``False``: text columns are bytes."""
+    client_flag: int = 0
+    """Capability flags of the MySQL protocol to ask for besides the driver's own."""
     driver_options: Mapping[str, Any] = field(default_factory=dict)
     """Values of the driver's own parameters, by name."""
 
@@ -330,6 +337,8 @@ class ServerInfo:
     """Where the connection leads, for people: ``db.example:3306``, ``memory``, a path."""
     charset: str = "utf8mb4"
     database: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What else the driver was told, under its protocol's names (``server_capabilities`` …)."""
 
 
 class DriverConnection(Protocol):

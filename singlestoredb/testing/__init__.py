@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .drivers import DriverConformance as DriverConformance
     from .formats import FormatConformance as FormatConformance
     from .management_api import ManagementAPI as ManagementAPI
+    from .pep249 import PEP249Conformance as PEP249Conformance
     from .scripted import ScriptedDriver as ScriptedDriver
     from .servers import MariaDB as MariaDB
 
@@ -20,6 +21,7 @@ _WHERE = {
     "FormatConformance": ".formats",
     "ManagementAPI": ".management_api",
     "MariaDB": ".servers",
+    "PEP249Conformance": ".pep249",
     "ScriptedDriver": ".scripted",
 }
 """Public name → module that has it."""

@@ -14,7 +14,7 @@ from bitdotio import server
 # The distribution is usable without the SDK; with it, nothing here is skipped.
 pytest.importorskip("singlestoredb")
 
-from singlestoredb.testing import DriverConformance
+from singlestoredb.testing import DriverConformance, PEP249Conformance
 
 
 class TestBitdotio(DriverConformance):
@@ -53,3 +53,15 @@ class TestBitdotio(DriverConformance):
     def _scratch(self, local: server.LocalServer, database: str) -> None:
         address = f"127.0.0.1:{local.pg_port}/{database}?sslmode=disable"
         self.url = f"bitdotio://api_user:{local.token}@{address}"
+
+
+class TestBitdotioAsDBAPI(PEP249Conformance):
+    create_types: ClassVar[str] = (
+        "CREATE TABLE s2_pep249_kit_types (n bigint, f double precision, s varchar(50), b bytea, "
+        "d date, ts timestamp, t time)"
+    )
+
+    @pytest.fixture(autouse=True)
+    def _scratch(self, local: server.LocalServer, database: str) -> None:
+        address = f"127.0.0.1:{local.pg_port}/{database}?sslmode=disable"
+        type(self).url = f"bitdotio://api_user:{local.token}@{address}"

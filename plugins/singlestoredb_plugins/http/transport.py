@@ -293,7 +293,7 @@ def _tls_context(params: ConnectionParams) -> ssl.SSLContext:
             "ssl_disabled contradicts the driver 'https'",
             hint="use http://, or ssl_verify_cert=False to accept any certificate",
         )
-    if params.ssl is not None:
+    if params.ssl is not None and params.ssl is not True:
         if not isinstance(params.ssl, ssl.SSLContext):
             raise InterfaceError(0, f"ssl must be an SSLContext, not {type(params.ssl).__name__}")
         return params.ssl
@@ -306,7 +306,10 @@ def _tls_context(params: ConnectionParams) -> ssl.SSLContext:
         # Python 3.13 turns this on; certificates that servers make for themselves fail it.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if params.ssl_ca:
-            context.load_verify_locations(params.ssl_ca)
+            folder = os.path.isdir(params.ssl_ca)
+            context.load_verify_locations(
+                None if folder else params.ssl_ca, params.ssl_ca if folder else None
+            )
         elif verify:
             context.load_default_certs()
         if params.ssl_cert:

@@ -351,6 +351,11 @@ class AcceleratedConnection(MySQLConnection):
         params = self._params
         return AcceleratedWire(self.accel, greeting.sock, params.read_timeout, params.write_timeout)
 
+    def set_charset(self, charset: str, collation: str | None = None) -> None:
+        """Change the session's character set."""
+        super().set_charset(charset, collation)
+        self._plans.clear()
+
     def execute(self, request: StatementRequest) -> MySQLResult:
         """Run one statement."""
         self._shape = request.shape

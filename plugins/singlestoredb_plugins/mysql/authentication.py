@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     import ssl
 
 
+_NOT_SPOKEN = (
+    CLIENT.COMPRESS | CLIENT.SSL | CLIENT.SESSION_TRACK | CLIENT.DEPRECATE_EOF | 1 << 28 | 1 << 29
+)
+"""Capabilities that change how packets look, or that TLS parameters decide; 28 and 29 are query
+attributes and multi-factor authentication."""
+
+
 def codec(charset: str) -> str:
     """Return Python's name of a MySQL character set; raise ``NotSupportedError`` for none."""
     try:
@@ -90,6 +97,11 @@ class _Client(PyMySQLConnection):  # type: ignore[misc] # PyMySQL has no type in
     def __init__(self, params: ConnectionParams, said: Said | None) -> None:
         flags = CLIENT.MULTI_STATEMENTS if params.multi_statements else 0
         flags |= CLIENT.FOUND_ROWS if params.client_found_rows else 0
+        if params.client_flag & _NOT_SPOKEN:
+            raise NotSupportedError(
+                None, "client_flag asks for what this client does not speak, such as compression"
+            )
+        flags |= params.client_flag
         super().__init__(
             user=params.user,
             password=password(params),
@@ -107,8 +119,6 @@ class _Client(PyMySQLConnection):  # type: ignore[misc] # PyMySQL has no type in
             bind_address=params.bind_address,
             auth_plugin_map=dict(params.auth_plugin_map),
             server_public_key=params.server_public_key,
-            read_default_file=params.read_default_file,
-            read_default_group=params.read_default_group,
             autocommit=None,
             ssl_disabled=True,  # decided when the server has said what it offers
             defer_connect=True,
@@ -146,11 +156,12 @@ class _Client(PyMySQLConnection):  # type: ignore[misc] # PyMySQL has no type in
                 errors.CR_SSL_CONNECTION_ERROR,
                 "TLS was asked for and the server does not offer it; nothing was sent",
             )
-        if offered and not params.ssl_disabled and not self.unix_socket:
+        if offered and not params.ssl_disabled and (required or not self.unix_socket):
             self.ssl = True
             self._ssl_required = required
+            own = None if params.ssl is True else params.ssl
             self.ctx = _NamedContext(
-                params.ssl or tls_context(*tls_key(params)),
+                own or tls_context(*tls_key(params)),
                 params.tls_sni_servername or self.host,
             )
         super()._request_authentication()

@@ -110,6 +110,7 @@ class Decoders:
         else:
             self._text = text_decoder(encoding, params.encoding_errors)
         self._params = params
+        self.use_unicode = params.use_unicode
         self.own = {k: v for k, v in params.conv.items() if isinstance(k, int)}
         self._cache: dict[tuple[int, bool, bool], Decoder] = {}
 
@@ -131,6 +132,8 @@ class Decoders:
 
     def _make(self, code: int, binary: bool, arrow: bool) -> Decoder:
         is_bytes = binary and (code in TEXT_OR_BYTES or code in (16, 1001) or code > 3000)
+        if not (self.use_unicode or arrow) and code in TEXT_OR_BYTES:
+            is_bytes = True
         text = identity if is_bytes or code in (16, 1001) else self._text
         if code in self.own:
             own = self.own[code]

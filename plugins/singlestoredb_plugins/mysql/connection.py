@@ -77,6 +77,7 @@ class MySQLConnection:
             host=greeting.host_info,
             charset=params.charset,
             database=params.database,
+            details={"server_capabilities": greeting.capabilities, "protocol_version": 10},
         )
         try:
             self._set_up()
@@ -157,6 +158,11 @@ class MySQLConnection:
         return bool(self._status & _STATUS_IN_TRANSACTION)
 
     @property
+    def server_status(self) -> int:
+        """Status flags of the server's last answer."""
+        return self._status
+
+    @property
     def escapes_backslash(self) -> bool:
         """Whether a backslash escapes in string literals, as of the server's last answer."""
         return not self._status & _STATUS_NO_BACKSLASH_ESCAPES
@@ -204,6 +210,16 @@ class MySQLConnection:
                 hint="use charset='utf8mb4'",
             )
         return data
+
+    def set_charset(self, charset: str, collation: str | None = None) -> None:
+        """Change the session's character set; raise ``NotSupportedError`` for none."""
+        encoding = handshake.codec(charset)
+        names = f"SET NAMES {_word(charset)}"
+        self._command(f"{names} COLLATE {_word(collation)}" if collation else names)
+        self._encoding = encoding
+        self.decoders = Decoders(self._params, encoding)
+        self._columns.clear()
+        self.info = dataclasses.replace(self.info, charset=charset)
 
     def _command(self, sql: str) -> None:
         self.execute(StatementRequest(sql)).close()
@@ -262,7 +278,8 @@ class MySQLConnection:
 
         name = wanted.decode("utf-8", "surrogateescape")
         sql, stream = self._infile
-        if not self._params.local_infile or name not in infile.named_files(sql):
+        named = infile.named_files(sql, self._params.multi_statements)
+        if not self._params.local_infile or name not in named:
             self.wire.abort()
             raise OperationalError(
                 None,
@@ -369,5 +386,5 @@ def _identifier(name: str) -> str:
 
 def _word(name: str) -> str:
     if not name.replace("_", "").isalnum():
-        raise ProgrammingError(None, f"{name!r} is not the name of a collation")
+        raise ProgrammingError(None, f"{name!r} is not the name of a character set or collation")
     return name

@@ -180,7 +180,8 @@ def tls_context(
     context.check_hostname = verify_identity
     context.verify_mode = ssl.CERT_REQUIRED if verify_cert else ssl.CERT_NONE
     if ca:
-        context.load_verify_locations(ca)
+        folder = os.path.isdir(ca)
+        context.load_verify_locations(None if folder else ca, ca if folder else None)
     elif verify_cert:
         context.load_default_certs()
     # Python 3.13 turns this on; certificates that servers make for themselves fail it.

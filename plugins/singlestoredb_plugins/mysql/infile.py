@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from singlestoredb.exceptions import OperationalError
+from singlestoredb.sqltext import split_statements
 
 STREAM = ":stream:"
 _CHUNK = 65_536
@@ -20,16 +21,23 @@ _CHUNK = 65_536
 _NOT_FOUND = 1017
 
 _STATEMENT = re.compile(
-    r"""LOAD\s+DATA\s+(?:LOW_PRIORITY\s+|CONCURRENT\s+)?LOCAL\s+INFILE\s+
+    r"""(?:\s+|/\*(?!!).*?\*/|--\s.*?(?:\n|\Z)|\#.*?(?:\n|\Z))*
+        LOAD\s+DATA\s+(?:LOW_PRIORITY\s+|CONCURRENT\s+)?LOCAL\s+INFILE\s+
         (?P<name>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _ESCAPES = {"0": "\0", "n": "\n", "r": "\r", "t": "\t", "b": "\b", "Z": "\x1a"}
 
 
-def named_files(sql: str) -> set[str]:
-    """Return the files that the LOAD DATA LOCAL statements of a text name."""
-    return {_unquote(match["name"]) for match in _STATEMENT.finditer(sql)}
+def named_files(sql: str, multi_statements: bool = False) -> set[str]:
+    """Return the files that the LOAD DATA LOCAL statement of a text names, or its several ones.
+
+    Only how a statement begins counts: in a value, a comment or an identifier somebody else may
+    have written the same words.
+    """
+    statements = [text for text, _ in split_statements(sql)] if multi_statements else [sql]
+    found = (_STATEMENT.match(text) for text in statements)
+    return {_unquote(match["name"]) for match in found if match}
 
 
 def _unquote(literal: str) -> str:

@@ -61,8 +61,7 @@ def is_common(params: ConnectionParams) -> bool:
         and (params.unix_socket or (params.host and params.port))
         and (params.ssl_disabled or not handshake.tls_is_required(params))
         and not params.auth_plugin_map
-        and not params.read_default_file
-        and not params.read_default_group
+        and not params.client_flag
         and params.credential_type is None
     )
 

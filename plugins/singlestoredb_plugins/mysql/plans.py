@@ -71,7 +71,7 @@ def row_kind(accel: Planning, column: Column, decoder: Decoder, decoders: Decode
         kind = accel.ROW_TIME
     elif code == _NULL:
         kind = accel.ROW_NONE
-    elif code == _BIT or _is_bytes(column):
+    elif code == _BIT or _is_bytes(column) or not decoders.use_unicode:
         kind = accel.ROW_BYTES if code in TEXT_OR_BYTES - {_GEOMETRY} else kind
     elif decoder is bytes.decode or (code in TEXT_OR_BYTES - {_GEOMETRY} and decoders.is_utf8):
         kind = accel.ROW_TEXT

@@ -1,0 +1,9 @@
+"""Errors of the client."""
+
+from typing import TYPE_CHECKING
+
+from pymysql.constants.CR import *  # noqa: F403 - PyMySQL has them; this is their other address
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> int: ...

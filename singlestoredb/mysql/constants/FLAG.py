@@ -1,0 +1,9 @@
+"""Flags of columns."""
+
+from typing import TYPE_CHECKING
+
+from pymysql.constants.FLAG import *  # noqa: F403 - PyMySQL has them; this is their other address
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> int: ...
