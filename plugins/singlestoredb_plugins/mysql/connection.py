@@ -237,8 +237,11 @@ class MySQLConnection:
         result.ended(status, int.from_bytes(packet[at + 2 : at + 4], "little"))
         return result
 
-    def _send_file(self, wanted: bytes) -> None:
-        """Answer the server's request for a file; only what the statement named is given."""
+    def _permitted_file(self, wanted: bytes) -> tuple[str, object]:
+        """Return the name of the file that the server asks for, and the statement's stream.
+
+        Raises ``OperationalError``, and closes the connection, unless the statement named it.
+        """
         name = wanted.decode("utf-8", "surrogateescape")
         sql, stream = self._infile
         if not self._params.local_infile or name not in infile.named_files(sql):
@@ -251,6 +254,11 @@ class MySQLConnection:
                 else "the server asked for a file and local_infile is off; the connection was "
                 "closed",
             )
+        return name, stream
+
+    def _send_file(self, wanted: bytes) -> None:
+        """Answer the server's request for a file; only what the statement named is given."""
+        name, stream = self._permitted_file(wanted)
         failure: BaseException | None = None
         try:
             for piece in infile.packets(name, stream):
