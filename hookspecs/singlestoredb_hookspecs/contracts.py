@@ -502,6 +502,10 @@ class AsyncDriverConnection(Protocol):
         """Whether a transaction is open, as of the server's last answer; ``None`` when unknown."""
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way: no call, no cleaning, and no result left to read."""
+
+    @property
     def escapes_backslash(self) -> bool:
         """As of :class:`DriverConnection`."""
 
@@ -531,6 +535,9 @@ class AsyncDriverConnection(Protocol):
 
     async def close(self) -> None:
         """End the session and free everything.  Idempotent."""
+
+    async def reset(self) -> None:
+        """As of :class:`Resettable`; called only with ``DriverCapability.RESET``."""
 
     def terminate(self) -> None:
         """Free everything without a word to the server and without waiting.  Idempotent; called

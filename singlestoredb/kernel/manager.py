@@ -321,6 +321,8 @@ _ASYNC_DRIVER_CONNECTION = (
     *_DRIVER_CONNECTION,
     "escapes_backslash",
     "in_transaction",
+    "is_idle",
+    "reset",
     "settled",
     "terminate",
 )

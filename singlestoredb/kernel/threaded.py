@@ -126,6 +126,8 @@ class ThreadedConnection:
         self._busy = False
         self._gone = False
         self._cleaning: asyncio.Task[None] | None = None
+        self.reading: ThreadedStream | None = None
+        """A result that is not buffered and not closed."""
         self.capabilities = driver.capabilities
         self.info = driver.info
 
@@ -141,13 +143,22 @@ class ThreadedConnection:
 
     @property
     def in_transaction(self) -> bool | None:
-        """Unknown."""
-        return None
+        """Whether a transaction is open; ``None`` when the driver does not know."""
+        known: bool | None = getattr(self._driver, "in_transaction", None)
+        return known
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way, and nothing left to read."""
+        return not self._busy_or_cleaning() and self.reading is None
 
     @property
     def escapes_backslash(self) -> bool:
         """Whether a backslash escapes in string literals."""
         return self._driver.escapes_backslash
+
+    def _busy_or_cleaning(self) -> bool:
+        return self._busy or (self._cleaning is not None and not self._cleaning.done())
 
     # -- calls --
 
@@ -175,6 +186,7 @@ class ThreadedConnection:
         """See a cancelled call through to its end."""
         if stream is not None:
             stream.cancelled = True
+        self.reading = None
         clock = asyncio.get_running_loop().time
         give_up = clock() + CLEAN_SECONDS
         can_cancel = bool(self.capabilities & DriverCapability.CANCEL)
@@ -225,7 +237,9 @@ class ThreadedConnection:
                 feeding.cancel()
         else:
             stream = await self.call(self._driver.execute, request)
-        return _threaded(self, stream, request.buffered)
+        threaded = _threaded(self, stream, request.buffered)
+        self.reading = None if request.buffered else threaded
+        return threaded
 
     async def set_autocommit(self, enabled: bool) -> None:
         """Switch autocommit."""
@@ -242,6 +256,10 @@ class ThreadedConnection:
     async def rollback(self) -> None:
         """Roll the transaction back."""
         await self.call(self._driver.rollback)
+
+    async def reset(self) -> None:
+        """Give the session the state it had after connecting."""
+        await self.call(self._driver.reset)  # type: ignore[attr-defined] # it has the capability
 
     async def ping(self) -> None:
         """Ask the server for a sign of life."""
@@ -264,6 +282,9 @@ class ThreadedConnection:
         """Let the thread close the driver's connection when it comes to it."""
         if not self._gone:
             self._gone = True
+            if self.capabilities & DriverCapability.ABORT and self._busy_or_cleaning():
+                with contextlib.suppress(Exception):  # it comes to it sooner then
+                    self._driver.abort()  # type: ignore[attr-defined] # it has the capability
             self._worker.forget(self._driver.close)
             self._worker.stop()
 
@@ -317,10 +338,17 @@ class ThreadedStream:
         if self.cancelled:
             return None
         following = await self._connection.call(self._stream.next_result, stream=self)
-        return None if following is None else _threaded(self._connection, following, False)
+        if following is None:
+            return None
+        threaded = _threaded(self._connection, following, False)
+        if self._connection.reading is self:
+            self._connection.reading = threaded
+        return threaded
 
     async def close(self) -> None:
         """Abandon what is left."""
+        if self._connection.reading is self:
+            self._connection.reading = None
         if self.cancelled or not self._connection.is_open:
             return
         if self._near:  # the thread does it before anything else that it is asked

@@ -278,6 +278,13 @@ class AsyncMySQLConnection:
         return self._sync.in_transaction
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way, and nothing left to read."""
+        cleaning = self._cleaning
+        settled = cleaning is None or cleaning.done()
+        return not self._busy and settled and self._stage is Stage.READY
+
+    @property
     def escapes_backslash(self) -> bool:
         """Whether a backslash escapes in string literals, as of the server's last answer."""
         return self._sync.escapes_backslash
@@ -638,13 +645,13 @@ class AsyncMySQLConnection:
 
     # -- the session --
 
-    async def ping(self) -> None:
-        """Ask the server for a sign of life."""
+    async def _simple(self, command: Command) -> None:
+        """Send a command that is answered by one packet."""
         await self._begin()
         try:
             if self._active is not None:
                 await self._settle_active(self._active)
-            await self._flow.send_rest(self._send_command(Command.PING))
+            await self._flow.send_rest(self._send_command(command))
             self._stage = Stage.ANSWER
             payload = self._reader.read_packet()
             while payload is None:
@@ -656,6 +663,26 @@ class AsyncMySQLConnection:
             raise
         finally:
             self._done()
+
+    async def ping(self) -> None:
+        """Ask the server for a sign of life."""
+        await self._simple(Command.PING)
+
+    async def reset(self) -> None:
+        """Give the session the state it had after connecting."""
+        sync = self._sync
+        await self._simple(Command.RESET_CONNECTION)
+        for sql, is_optional in sync.settings():
+            try:
+                await self._command(sql)
+            except OperationalError:
+                if not (is_optional and self.is_open):
+                    raise
+        wanted = sync._params.autocommit
+        if wanted is not None:
+            await self.set_autocommit(wanted)
+        if sync.info.database:
+            await self._command(sync.use_database())
 
     async def cancel(self) -> None:
         """Stop the running statement by KILL QUERY from a connection of its own."""

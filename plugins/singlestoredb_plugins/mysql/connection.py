@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from threading import Lock
 
 from singlestoredb.exceptions import (
@@ -88,28 +89,31 @@ class MySQLConnection:
         return Wire(greeting.sock, self._params.read_timeout, self._params.write_timeout)
 
     def _set_up(self) -> None:
+        for sql, is_optional in self.settings():
+            try:
+                self._command(sql)
+            except OperationalError:
+                if not (is_optional and self.is_open):
+                    raise
+        wanted = self._params.autocommit
+        if wanted is not None:
+            self.set_autocommit(wanted)
+
+    def settings(self) -> Iterator[tuple[str, bool]]:
+        """Iterate over the statements that set the session up, and whether each may fail."""
         params = self._params
         names = f"SET NAMES {params.charset}"
         if params.collation:
             names += f" COLLATE {_word(params.collation)}"
-        self._command(names)
+        yield names, False
         if params.sql_mode is not None:
-            self._command(f"SET sql_mode={_literal(params.sql_mode)}")
+            yield f"SET sql_mode={_literal(params.sql_mode)}", False
         if params.enable_extended_data_types and "MariaDB" not in self.info.version:
-            for setting in (
-                "enable_extended_types_metadata=on",
-                f"vector_type_project_format={params.vector_data_format}",
-            ):
-                try:
-                    self._command(f"SET @@SESSION.{setting}")
-                except OperationalError:
-                    if not self.is_open:
-                        raise
-                    # The server has no such variable: it has no such types either.
+            # A server that has no such variables has no such types either.
+            yield "SET @@SESSION.enable_extended_types_metadata=on", True
+            yield f"SET @@SESSION.vector_type_project_format={params.vector_data_format}", True
         if params.init_command:
-            self._command(params.init_command)
-        if params.autocommit is not None:
-            self.set_autocommit(params.autocommit)
+            yield params.init_command, False
 
     # -- state --
 
@@ -314,7 +318,11 @@ class MySQLConnection:
         result.close()
         self._set_up()
         if self.info.database:
-            self._command(f"USE {_identifier(self.info.database)}")
+            self._command(self.use_database())
+
+    def use_database(self) -> str:
+        """Return the statement that goes back to the database of the connection."""
+        return f"USE {_identifier(self.info.database or '')}"
 
     def cancel(self) -> None:
         """Stop the running statement by KILL QUERY from a connection of its own."""
