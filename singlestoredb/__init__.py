@@ -12,6 +12,7 @@ from ._version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import plugins
+    from .aio import AsyncConnection, AsyncConnectionPool, AsyncCursor, aconnect, create_async_pool
     from .config import describe_option, get_option, option_context, options, set_option
     from .connection import (
         Connection,
@@ -59,6 +60,13 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "aio": (
+        "AsyncConnection",
+        "AsyncConnectionPool",
+        "AsyncCursor",
+        "aconnect",
+        "create_async_pool",
+    ),
     "config": ("describe_option", "get_option", "option_context", "options", "set_option"),
     "connection": ("Connection", "Cursor", "apilevel", "connect", "paramstyle", "threadsafety"),
     "exceptions": (
@@ -100,7 +108,17 @@ _HOMES = {
 }
 _MODULES = frozenset(
     {
-        *("auth", "config", "converters", "exceptions", "fusion", "management", "plugins", "pool"),
+        *(
+            "aio",
+            "auth",
+            "config",
+            "converters",
+            "exceptions",
+            "fusion",
+            "management",
+            "plugins",
+            "pool",
+        ),
         "types",
     }
 )
@@ -112,6 +130,9 @@ __all__ = [
     "NUMBER",
     "ROWID",
     "STRING",
+    "AsyncConnection",
+    "AsyncConnectionPool",
+    "AsyncCursor",
     "Binary",
     "Connection",
     "ConnectionPool",
@@ -135,8 +156,10 @@ __all__ = [
     "TimestampFromTicks",
     "Warning",
     "__version__",
+    "aconnect",
     "apilevel",
     "connect",
+    "create_async_pool",
     "create_pool",
     "describe_option",
     "get_option",
