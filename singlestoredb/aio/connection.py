@@ -15,6 +15,7 @@ from singlestoredb.exceptions import Error, OperationalError
 from singlestoredb.params import FORMAT_ALIASES
 from singlestoredb.session import BaseSession, _may_be_repeated, _missing
 from singlestoredb.show import under2camel
+from singlestoredb.sqltext import only_reads
 from singlestoredb.utils.config import Changes
 from singlestoredb_hookspecs import (
     AsyncDriverConnection,
@@ -137,6 +138,8 @@ class AsyncConnection(BaseSession[AsyncDriverConnection]):
         self, query: str, args: Any, buffered: bool, shape: Shape, infile_stream: Any
     ) -> AsyncResultStream:
         """Run a statement; extensions and Fusion see it when there are any."""
+        if self._params.retry_reads and buffered:
+            await self._reopen_for(query)
         opened = self._opened()
         # First, because what is left of a cancelled statement may change how literals are read.
         await opened.settled()
@@ -149,6 +152,15 @@ class AsyncConnection(BaseSession[AsyncDriverConnection]):
             stream = await self._run_with_hooks(opened, request, query)
         self._unread = None if buffered else stream
         return stream
+
+    async def _reopen_for(self, query: str) -> None:
+        """Connect anew for a statement that only reads, if the loop saw the connection end."""
+        opened = self._driver_connection
+        if opened is None or opened.is_open or opened.in_transaction is not False:
+            return
+        if only_reads(query):
+            log.info("the connection was lost while nothing was sent, and is opened again")
+            await self.connect()
 
     async def _send(
         self, opened: AsyncDriverConnection, request: StatementRequest

@@ -250,7 +250,9 @@ class AsyncMySQLConnection:
             self._reader = cast(Reader, opened.accel.Reader())
             self._sequence_error = opened.accel.SequenceError
         self._sync = opened
-        self._flow = Flow(opened.wire.release(), params.read_timeout, params.write_timeout)
+        self._flow = Flow(
+            opened.wire.release(), self._reader.feed, params.read_timeout, params.write_timeout
+        )
         # What the synchronous connection still does with its wire is to close it.
         opened.wire = cast(Wire, _Closes(self))
         self._stage = Stage.READY
@@ -367,7 +369,7 @@ class AsyncMySQLConnection:
             if self._stage is Stage.ROWS:
                 reader.skip_rows(None)
                 while reader.end is None:
-                    await self._more()
+                    await self._flow.receive()
                     reader.skip_rows(None)
                 self._rows_ended(reader.end)
                 continue
@@ -459,14 +461,11 @@ class AsyncMySQLConnection:
 
     # -- receiving --
 
-    async def _more(self) -> None:
-        self._reader.feed(await self._flow.receive())
-
     async def _read_answer(self, kept: Any) -> tuple[Any, bool]:
         reader = self._reader
         answer = reader.read_answer(kept)
         while answer is None:
-            reader.feed(await self._flow.receive())
+            await self._flow.receive()
             answer = reader.read_answer(kept)
         return answer
 
@@ -495,7 +494,7 @@ class AsyncMySQLConnection:
         if buffered:
             reader = self._reader
             while reader.end is None:
-                reader.feed(await self._flow.receive())
+                await self._flow.receive()
                 reader.keep_rows(store, None)
             self._ended(result, reader.end)
             result.rows_affected = result._local.rows_affected = self._kept_by(store)
@@ -563,7 +562,7 @@ class AsyncMySQLConnection:
                     return store
                 if size is not None and self._kept_by(store) >= size:
                     return store
-                await self._more()
+                await self._flow.receive()
         except BaseException as exc:
             self._failed(exc)
             raise
@@ -579,7 +578,7 @@ class AsyncMySQLConnection:
             while result.unread:
                 self._reader.skip_rows(None)
                 if self._reader.end is None:
-                    await self._more()
+                    await self._flow.receive()
                 else:
                     self._ended(result, self._reader.end)
             if not result.more:
@@ -655,7 +654,7 @@ class AsyncMySQLConnection:
             self._stage = Stage.ANSWER
             payload = self._reader.read_packet()
             while payload is None:
-                await self._more()
+                await self._flow.receive()
                 payload = self._reader.read_packet()
             self._outcome(payload)
         except BaseException as exc:

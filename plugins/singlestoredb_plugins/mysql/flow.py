@@ -25,12 +25,21 @@ _LATER = (BlockingIOError, InterruptedError, ssl.SSLWantReadError)
 
 
 class Flow:
-    """Sends and receives bytes on the running loop.  Used by one task at a time."""
+    """Sends and receives bytes on the running loop.  Used by one task at a time.
+
+    What is received goes to ``feed`` at once, not by way of the task that waits for it: that one
+    may be cancelled in between, and the bytes would be lost.
+    """
 
     def __init__(
-        self, sock: socket.socket, read_timeout: float | None, write_timeout: float | None
+        self,
+        sock: socket.socket,
+        feed: Callable[[bytes], None],
+        read_timeout: float | None,
+        write_timeout: float | None,
     ) -> None:
         sock.setblocking(False)
+        self._feed = feed
         self._socket: socket.socket | None = sock
         self._descriptor = sock.fileno()
         self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
@@ -39,7 +48,7 @@ class Flow:
         self._write_timeout = write_timeout
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._waiter: asyncio.Future[bytes] | None = None
+        self._waiter: asyncio.Future[int] | None = None
         self._registered = False
         self._size = _RECEIVE_LEAST
         self.expects = False
@@ -52,8 +61,8 @@ class Flow:
 
     # -- receiving --
 
-    async def receive(self) -> bytes:
-        """Wait for bytes and return them, at least one.
+    async def receive(self) -> None:
+        """Wait until bytes have been fed, at least one.
 
         Raises ``OperationalError`` 2013 when the connection is lost or ``read_timeout`` is over;
         the socket is closed then.
@@ -63,26 +72,33 @@ class Flow:
             raise errors.lost("the connection was closed")
         try:
             if self._pending is not None and self._pending():
-                data = sock.recv(self._size)
+                size = self._take(sock)
             else:
                 waiter = self._waiter = self._loop.create_future()
                 if not self._registered:
                     self._loop.add_reader(self._descriptor, self._readable)
                     self._registered = True
                 if self._read_timeout is None:
-                    data = await waiter
+                    size = await waiter
                 else:
-                    data = await self._in_time(waiter, self._read_timeout)
-            if not data:
+                    size = await self._in_time(waiter, self._read_timeout)
+            if not size:
                 raise ConnectionError("the server closed the connection")
         except OSError as exc:
             self.abort()
             raise errors.lost(exc) from exc
-        if len(data) == self._size:
-            self._size = min(self._size * 2, _RECEIVE_MOST)
-        return data
 
-    async def _in_time(self, waiter: asyncio.Future[bytes], seconds: float) -> bytes:
+    def _take(self, sock: socket.socket) -> int:
+        """Receive once and return how many bytes; 0 at the end."""
+        data = sock.recv(self._size)
+        size = len(data)
+        if size == self._size:
+            self._size = min(size * 2, _RECEIVE_MOST)
+        if size:
+            self._feed(data)
+        return size
+
+    async def _in_time(self, waiter: asyncio.Future[int], seconds: float) -> int:
         def too_late() -> None:
             if not waiter.done():
                 waiter.set_exception(TimeoutError("timed out"))
@@ -105,7 +121,7 @@ class Flow:
                 self.abort()
             return
         try:
-            data = sock.recv(self._size)
+            size = self._take(sock)
         except _LATER:
             return
         except ssl.SSLWantWriteError:
@@ -114,7 +130,7 @@ class Flow:
         except OSError as exc:
             waiter.set_exception(exc)
         else:
-            waiter.set_result(data)
+            waiter.set_result(size)
         self._waiter = None
 
     def _written_for_reading(self) -> None:
