@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import http as http
     from . import mysql as mysql
     from . import plugins
+    from .aio import AsyncConnection, AsyncConnectionPool, AsyncCursor, aconnect, create_async_pool
     from .config import describe_option, get_option, option_context, options, set_option
     from .connection import (
         Connection,
@@ -62,6 +63,13 @@ if TYPE_CHECKING:
     from .vectorstore import vector_db
 
 _HOMES = {
+    "aio": (
+        "AsyncConnection",
+        "AsyncConnectionPool",
+        "AsyncCursor",
+        "aconnect",
+        "create_async_pool",
+    ),
     "config": ("describe_option", "get_option", "option_context", "options", "set_option"),
     "connection": ("Connection", "Cursor", "apilevel", "connect", "paramstyle", "threadsafety"),
     "exceptions": (
@@ -104,8 +112,9 @@ _HOMES = {
 }
 _MODULES = frozenset(
     {
-        *("alchemy", "auth", "config", "connection", "converters", "exceptions", "fusion", "http"),
-        *("management", "mysql", "plugins", "pool", "server", "types", "utils", "vectorstore"),
+        *("aio", "alchemy", "auth", "config", "connection", "converters", "exceptions", "fusion"),
+        *("http", "management", "mysql", "plugins", "pool", "server", "types", "utils"),
+        "vectorstore",
     }
 )
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -116,6 +125,9 @@ __all__ = [
     "NUMBER",
     "ROWID",
     "STRING",
+    "AsyncConnection",
+    "AsyncConnectionPool",
+    "AsyncCursor",
     "Binary",
     "Connection",
     "ConnectionPool",
@@ -139,8 +151,10 @@ __all__ = [
     "TimestampFromTicks",
     "Warning",
     "__version__",
+    "aconnect",
     "apilevel",
     "connect",
+    "create_async_pool",
     "create_engine",
     "create_pool",
     "describe_option",

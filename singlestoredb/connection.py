@@ -250,15 +250,7 @@ def connect(
     own = ("driver_options", "cursorclass", "defer_connect")
     arguments = {k: v for k, v in locals().items() if k not in own and v is not None}
     arguments.pop("own", None)
-    try:
-        params = resolve(**arguments, **driver_options)
-    except ValueError as exc:
-        for name in driver_options:
-            if str(exc).startswith(f"Unrecognized connection parameter: {name}"):
-                raise TypeError(
-                    f"connect() got an unexpected keyword argument {name!r}: {exc}"
-                ) from None
-        raise
+    params = resolve_arguments("connect", arguments, driver_options)
     if params.track_env or params.host == PORTAL:
         from singlestoredb.tracking import TrackedConnection
 
@@ -266,13 +258,22 @@ def connect(
     return Connection(params, cursorclass, defer_connect=defer_connect)
 
 
-class _Masked(dict[str, Any]):
-    """A dict whose text hides the password."""
+def resolve_arguments(
+    function: str, arguments: Mapping[str, Any], driver_options: Mapping[str, Any]
+) -> ConnectionParams:
+    """Resolve what ``connect()`` or its twin ``function`` was given.
 
-    def __repr__(self) -> str:
-        return repr({k: "***" if k in self._SECRET and v else v for k, v in self.items()})
-
-    _SECRET = frozenset({"auth_plugin_map", "conn_attrs", "driver_options", "password"})
+    ``TypeError`` for a driver's option that the driver does not know, else as ``connect()``.
+    """
+    try:
+        return resolve(**arguments, **driver_options)
+    except ValueError as exc:
+        for name in driver_options:
+            if str(exc).startswith(f"Unrecognized connection parameter: {name}"):
+                raise TypeError(
+                    f"{function}() got an unexpected keyword argument {name!r}: {exc}"
+                ) from None
+        raise
 
 
 class Connection(ClassicMembers, Session):
@@ -415,21 +416,6 @@ class Connection(ClassicMembers, Session):
         """Switch autocommit."""
         self._exclusively(self._opened().set_autocommit, bool(value))
 
-    def get_autocommit(self) -> bool | None:
-        """Return whether the server commits each statement by itself."""
-        return self._opened().autocommit
-
-    @property
-    def autocommit_mode(self) -> bool | None:
-        """Whether the server commits each statement by itself."""
-        return self.get_autocommit()
-
-    @property
-    def in_transaction(self) -> bool | None:
-        """Whether a transaction is open, as of the server's last answer; ``None`` when unknown."""
-        known: bool | None = getattr(self._opened(), "in_transaction", None)
-        return known
-
     def cancel(self) -> None:
         """Stop the statement that runs now; may be called from any thread.
 
@@ -456,25 +442,6 @@ class Connection(ClassicMembers, Session):
                 if exc.errno != _UNKNOWN_COMMAND or not opened.is_open:
                     raise
         self.connect()
-
-    # -- escaping --
-
-    def escape(self, value: Any, mapping: Mapping[type, Any] | None = None) -> str:
-        """Return a value as an SQL literal, for this connection's sql_mode."""
-        if mapping is None:
-            return self._escaper().escape(value)
-        from singlestoredb.escaping import escape
-
-        no_backslash = not self._opened().escapes_backslash
-        return escape(value, encoders=mapping, no_backslash_escapes=no_backslash)
-
-    def literal(self, value: Any) -> str:
-        """Return a value as an SQL literal."""
-        return self.escape(value)
-
-    def escape_string(self, value: str) -> str:
-        """Return text as it stands between the quotes of an SQL literal."""
-        return self.escape(str(value))[1:-1]
 
     # -- the server --
 
@@ -542,27 +509,6 @@ class Connection(ClassicMembers, Session):
 
     disable_http_api = disable_data_api
 
-    def thread_id(self) -> int | None:
-        """Return the number by which the server knows the connection."""
-        return self._opened().info.connection_id
-
-    def get_server_info(self) -> str:
-        """Return the server's version as text."""
-        return self._opened().info.version
-
-    def get_host_info(self) -> str:
-        """Return where the connection leads."""
-        return self._opened().info.host
-
-    def character_set_name(self) -> str:
-        """Return the character set of the connection."""
-        return self._opened().info.charset
-
-    @property
-    def server_version(self) -> str:
-        """The server's version as text."""
-        return self._opened().info.version
-
     def ping(self, reconnect: bool = True) -> None:
         """Ask the server for a sign of life; a lost connection is opened anew.
 
@@ -589,33 +535,6 @@ class Connection(ClassicMembers, Session):
         if self._driver_connection is not None:
             self._driver_connection.close()
         self._driver_connection = self._open_driver()
-
-    # -- what it is --
-
-    @property
-    def driver(self) -> str:
-        """Name of the driver."""
-        return self._params.driver
-
-    @property
-    def connection_params(self) -> dict[str, Any]:
-        """The resolved parameters."""
-        params = {name: getattr(self._params, name) for name in self._params.__dataclass_fields__}
-        return _Masked({k: v for k, v in params.items() if v is not None})
-
-    @property
-    def messages(self) -> list[tuple[type[BaseException], BaseException]]:
-        """Always empty; warnings are read with :attr:`show`."""
-        return []
-
-    @property
-    def open(self) -> bool:
-        """Whether statements can be sent, as far as the client knows."""
-        return self._driver_connection is not None and self._driver_connection.is_open
-
-    def is_connected(self) -> bool:
-        """Return whether statements can be sent, as far as the client knows."""
-        return self.open
 
     @property
     def vector_db(self) -> Any:
@@ -659,9 +578,4 @@ class Connection(ClassicMembers, Session):
         opened.close()
 
     def __repr__(self) -> str:
-        params = self._params
-        where = params.path or params.unix_socket or params.host or ""
-        if params.port and not params.unix_socket:
-            where = f"{where}:{params.port}"
-        state = "" if self.open else " (closed)"
-        return f"<singlestoredb.Connection {params.driver}://{where}{state}>"
+        return f"<singlestoredb.Connection {self._where()}>"

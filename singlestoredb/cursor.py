@@ -152,18 +152,23 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         Returns:
             The rows changed in all, or ``None`` when there were no rows.
         """
-        connection = self._open_connection()
-        rows = _parameter_rows(args)
-        split = None if connection._binds_parameters else split_values(query)
-        counts: list[int]
-        if split is None:
-            counts = [self.execute(query, row) for row in rows]
-        else:
-            counts = [self.execute(text) for text in self._multi_row(connection, split, rows)]
+        counts = [self.execute(text, row) for text, row in self._many(query, args)]
         if not counts:
             return None
         self._rowcount = sum(counts)
         return self._rowcount
+
+    def _many(self, query: str, args: Any) -> Iterator[tuple[str, Any]]:
+        """Iterate over the statements and arguments that ``executemany`` is."""
+        connection = self._open_connection()
+        rows = _parameter_rows(args)
+        split = None if connection._binds_parameters else split_values(query)
+        if split is None:
+            for row in rows:
+                yield query, row
+        else:
+            for text in self._multi_row(connection, split, rows):
+                yield text, None
 
     def _multi_row(
         self, connection: Connection, split: SplitInsert, rows: Iterable[Any]
@@ -191,18 +196,23 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
 
         Raises ``NotSupportedError`` when the driver knows no procedures.
         """
+        for text, values in self._call(name, args):
+            self.execute(text, values)
+        return args
+
+    def _call(self, name: str, args: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+        """Iterate over the statements and arguments that ``callproc`` is."""
         connection = self._open_connection()
         connection._demand(DriverCapability.STORED_PROCEDURES, "stored procedures")
         quoted = ".".join(identifier(part) for part in name.replace("`", "").split("."))
-        variables = [f"@{identifier(f'_{name}_{i}')}" for i in range(len(args))]
         if connection._binds_parameters:
-            self.execute(f"CALL {quoted}({', '.join(['%s'] * len(args))})", list(args) or None)
-            return args
+            yield f"CALL {quoted}({', '.join(['%s'] * len(args))})", list(args) or None
+            return
+        variables = [f"@{identifier(f'_{name}_{i}')}" for i in range(len(args))]
         if args:
             assignments = ", ".join(f"{variable}=%s" for variable in variables)
-            self.execute(f"SET {assignments}", list(args))
-        self.execute(f"CALL {quoted}({', '.join(variables)})")
-        return args
+            yield f"SET {assignments}", list(args)
+        yield f"CALL {quoted}({', '.join(variables)})", None
 
     def mogrify(self, query: str, args: Any = None) -> str:
         """Return the statement with its arguments written in."""

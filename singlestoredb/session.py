@@ -1,5 +1,8 @@
 """The session behind a connection: its driver connection and the way of a statement.
 
+:class:`BaseSession` is what does not wait for anything and serves :mod:`singlestoredb.aio` too;
+:class:`Session` adds the waiting.
+
 A statement passes: options, parameter binding, observers, Fusion SQL, extensions, driver.  When
 nobody listens and Fusion is off, that is one look at three flags and one call.
 """
@@ -11,11 +14,12 @@ import os
 import random
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from time import perf_counter, sleep
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from singlestoredb import exceptions
 from singlestoredb.config import get_option
 from singlestoredb.escaping import Escaper
 from singlestoredb.exceptions import (
@@ -37,6 +41,7 @@ from singlestoredb_hookspecs import (
     Format,
     FormatRequest,
     ResultStream,
+    ServerInfo,
     Shape,
     StatementCall,
     StatementEvent,
@@ -52,10 +57,38 @@ _LONGEST_DELAY = 5.0
 """Seconds between attempts to connect: the first ones, doubled each time, up to the second."""
 
 
-class Session:
-    """A driver connection, the formats chosen for it, and the way of its statements."""
+class Opened(Protocol):
+    """What driver connections have in common, awaited or not."""
 
-    _driver_connection: DriverConnection | None = None
+    capabilities: DriverCapability
+    info: ServerInfo
+
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def autocommit(self) -> bool | None: ...
+    @property
+    def escapes_backslash(self) -> bool: ...
+
+
+OpenedT = TypeVar("OpenedT", bound=Opened)
+
+
+class BaseSession(Generic[OpenedT]):
+    """What a connection knows and makes without talking to anybody."""
+
+    Warning = exceptions.Warning
+    Error = exceptions.Error
+    InterfaceError = exceptions.InterfaceError
+    DatabaseError = exceptions.DatabaseError
+    DataError = exceptions.DataError
+    OperationalError = exceptions.OperationalError
+    IntegrityError = exceptions.IntegrityError
+    InternalError = exceptions.InternalError
+    ProgrammingError = exceptions.ProgrammingError
+    NotSupportedError = exceptions.NotSupportedError
+
+    _driver_connection: OpenedT | None = None
     _forked = False
     _returned = False
     """Whether it was lent by a pool, which has it back."""
@@ -64,12 +97,9 @@ class Session:
     _binds_parameters = False
     _committable = True
 
-    def __init__(self, params: ConnectionParams, *, defer: bool = False) -> None:
-        self._lock = Lock()
-        """Held while the driver is at work: whoever comes meanwhile is another thread."""
+    def _prepare(self, params: ConnectionParams) -> None:
+        """Choose the driver and what statements need, all but the connection itself."""
         self.query_timeout = params.query_timeout
-        self._stopped = False
-        """Whether the statement whose result is being read was stopped for its time-out."""
         self._registry = get_registry()
         self._hooks = self._registry.manager
         self._params = params
@@ -97,40 +127,24 @@ class Session:
         self._look_at_options()
         for record, error in self._registry.activate_all("extensions"):
             log.error("plugin %s takes no part: %s", record.key, error)
-        if not defer:
-            self._driver_connection = self._open_driver()
-        self._track()
 
     def _track(self) -> None:
         """Be known to what happens at a fork."""
         _sessions.add(self)
 
-    def _open_driver(self) -> DriverConnection:
-        """Connect; what fails for a while is tried again as often as ``retries`` says."""
+    def _pauses(self) -> Iterator[float]:
+        """Iterate over the seconds to wait before each further attempt to connect."""
         delay = _FIRST_DELAY
         for _ in range(self._params.retries):
-            try:
-                return self._open_driver_once()
-            except Error as exc:
-                if not exc.is_recoverable:
-                    raise
-                log.info("connecting failed and is tried again: %s", exc)
             # At random, so that clients which lost a server together do not come back together.
-            sleep(delay * random.uniform(0.5, 1.0))
+            yield delay * random.uniform(0.5, 1.0)
             delay = min(delay * 2, _LONGEST_DELAY)
-        return self._open_driver_once()
 
-    def _open_driver_once(self) -> DriverConnection:
-        name = self._params.driver
-        try:
-            opened = self._hooks.open_driver(self._driver_plugin, name, self._params)
-        except ImportError as exc:
-            raise _missing("driver", name, exc) from exc
-        self._binds_parameters = bool(opened.capabilities & DriverCapability.BINDS_PARAMETERS)
+    def _note_opened(self, capabilities: DriverCapability) -> None:
+        self._binds_parameters = bool(capabilities & DriverCapability.BINDS_PARAMETERS)
         self._committable = True
         self._forked = False
-        self._hooks.connection_opened(ConnectionEvent(self, name))
-        return opened
+        self._hooks.connection_opened(ConnectionEvent(self, self._params.driver))
 
     def _look_at_options(self) -> None:
         self._changes = Changes.count
@@ -140,7 +154,7 @@ class Session:
 
     # -- for cursors --
 
-    def _opened(self) -> DriverConnection:
+    def _opened(self) -> OpenedT:
         opened = self._driver_connection
         if opened is None or not opened.is_open:
             if self._returned:
@@ -171,6 +185,190 @@ class Session:
             if not seconds > 0:
                 raise ValueError(f"a time-out must be a positive number of seconds, not {seconds}")
         self._query_timeout = seconds
+
+    def _demand(self, capability: DriverCapability, what: str) -> None:
+        if not self._opened().capabilities & capability:
+            raise NotSupportedError(
+                None, f"the driver {self._params.driver!r} does not support {what}"
+            )
+
+    def _format(self, name: str) -> tuple[Callable[[tuple[Column, ...]], Format], Shape]:
+        """Return how to make a format for a result set, and what it reads."""
+        found = self._formats.get(name)
+        if found is None:
+            plugin = self._registry.activate("formats", name)
+            options = {"parse_json": self._params.parse_json}
+
+            def make(columns: tuple[Column, ...]) -> Format:
+                try:
+                    return self._hooks.make_format(plugin, name, FormatRequest(columns, options))
+                except ImportError as exc:
+                    raise _missing("format", name, exc) from exc
+
+            # Made once for no columns: what it reads must be known before a statement is sent,
+            # and a missing library should be told before it, too.
+            found = self._formats[name] = (make, make(()).reads)
+        return found
+
+    def _interpolate(self, query: str, args: Any) -> str:
+        """Write parameters into a statement."""
+        return self._escaper().interpolate(
+            query, args, empty_args=self._params.interpolate_query_with_empty_args
+        )
+
+    def _escaper(self) -> Escaper:
+        """Return what writes literals as the server reads them now."""
+        return self._escapers[self._opened().escapes_backslash]
+
+    def _request(
+        self, query: str, args: Any, buffered: bool, shape: Shape, infile_stream: Any
+    ) -> StatementRequest:
+        """Return what the driver is asked to run, with the options as they are now."""
+        if self._changes != Changes.count:
+            self._look_at_options()
+        if self._debug:
+            shown = "" if args is None else f" {args!r}"
+            print(f"[QUERY] {query}{shown}", file=sys.stderr)  # noqa: T201 - what the option is for
+        if args is None:
+            sql, bound = query, None
+        elif self._binds_parameters:
+            sql, bound = query, args
+        else:
+            sql, bound = self._interpolate(query, args), None
+        return StatementRequest(sql, bound, buffered, shape, infile_stream, self._query_timeout)
+
+    # -- escaping --
+
+    def escape(self, value: Any, mapping: Mapping[type, Any] | None = None) -> str:
+        """Return a value as an SQL literal, for this connection's sql_mode."""
+        if mapping is None:
+            return self._escaper().escape(value)
+        from singlestoredb.escaping import escape
+
+        no_backslash = not self._opened().escapes_backslash
+        return escape(value, encoders=mapping, no_backslash_escapes=no_backslash)
+
+    def literal(self, value: Any) -> str:
+        """Return a value as an SQL literal."""
+        return self.escape(value)
+
+    def escape_string(self, value: str) -> str:
+        """Return text as it stands between the quotes of an SQL literal."""
+        return self.escape(str(value))[1:-1]
+
+    # -- what it is --
+
+    @property
+    def driver(self) -> str:
+        """Name of the driver."""
+        return self._params.driver
+
+    @property
+    def connection_params(self) -> dict[str, Any]:
+        """The resolved parameters."""
+        params = {name: getattr(self._params, name) for name in self._params.__dataclass_fields__}
+        return _Masked({k: v for k, v in params.items() if v is not None})
+
+    @property
+    def open(self) -> bool:
+        """Whether statements can be sent, as far as the client knows."""
+        return self._driver_connection is not None and self._driver_connection.is_open
+
+    def is_connected(self) -> bool:
+        """Return whether statements can be sent, as far as the client knows."""
+        return self.open
+
+    def thread_id(self) -> int | None:
+        """Return the number by which the server knows the connection."""
+        return self._opened().info.connection_id
+
+    def get_server_info(self) -> str:
+        """Return the server's version as text."""
+        return self._opened().info.version
+
+    def get_host_info(self) -> str:
+        """Return where the connection leads."""
+        return self._opened().info.host
+
+    def character_set_name(self) -> str:
+        """Return the character set of the connection."""
+        return self._opened().info.charset
+
+    @property
+    def server_version(self) -> str:
+        """The server's version as text."""
+        return self._opened().info.version
+
+    def get_autocommit(self) -> bool | None:
+        """Return whether the server commits each statement by itself."""
+        return self._opened().autocommit
+
+    @property
+    def autocommit_mode(self) -> bool | None:
+        """Whether the server commits each statement by itself."""
+        return self.get_autocommit()
+
+    @property
+    def in_transaction(self) -> bool | None:
+        """Whether a transaction is open, as of the server's last answer; ``None`` when unknown."""
+        known: bool | None = getattr(self._opened(), "in_transaction", None)
+        return known
+
+    @property
+    def messages(self) -> list[tuple[type[BaseException], BaseException]]:
+        """Always empty; warnings are read with ``SHOW WARNINGS``."""
+        return []
+
+    def _where(self) -> str:
+        params = self._params
+        where = params.path or params.unix_socket or params.host or ""
+        if params.port and not params.unix_socket:
+            where = f"{where}:{params.port}"
+        return f"{params.driver}://{where}{'' if self.open else ' (closed)'}"
+
+
+class _Masked(dict[str, Any]):
+    """A dict whose text hides the password."""
+
+    def __repr__(self) -> str:
+        return repr({k: "***" if k in self._SECRET and v else v for k, v in self.items()})
+
+    _SECRET = frozenset({"auth_plugin_map", "conn_attrs", "driver_options", "password"})
+
+
+class Session(BaseSession[DriverConnection]):
+    """A driver connection, the formats chosen for it, and the way of its statements."""
+
+    def __init__(self, params: ConnectionParams, *, defer: bool = False) -> None:
+        self._lock = Lock()
+        """Held while the driver is at work: whoever comes meanwhile is another thread."""
+        self._stopped = False
+        """Whether the statement whose result is being read was stopped for its time-out."""
+        self._prepare(params)
+        if not defer:
+            self._driver_connection = self._open_driver()
+        self._track()
+
+    def _open_driver(self) -> DriverConnection:
+        """Connect; what fails for a while is tried again as often as ``retries`` says."""
+        for pause in self._pauses():
+            try:
+                return self._open_driver_once()
+            except Error as exc:
+                if not exc.is_recoverable:
+                    raise
+                log.info("connecting failed and is tried again: %s", exc)
+            sleep(pause)
+        return self._open_driver_once()
+
+    def _open_driver_once(self) -> DriverConnection:
+        name = self._params.driver
+        try:
+            opened = self._hooks.open_driver(self._driver_plugin, name, self._params)
+        except ImportError as exc:
+            raise _missing("driver", name, exc) from exc
+        self._note_opened(opened.capabilities)
+        return opened
 
     def _exclusively(self, call: Callable[..., T], *args: Any) -> T:
         """Call into the driver, as the only thread that does, within ``query_timeout``."""
@@ -222,57 +420,12 @@ class Session:
         if stopping is not None:
             stopping.join(0.05)
 
-    def _demand(self, capability: DriverCapability, what: str) -> None:
-        if not self._opened().capabilities & capability:
-            raise NotSupportedError(
-                None, f"the driver {self._params.driver!r} does not support {what}"
-            )
-
-    def _format(self, name: str) -> tuple[Callable[[tuple[Column, ...]], Format], Shape]:
-        """Return how to make a format for a result set, and what it reads."""
-        found = self._formats.get(name)
-        if found is None:
-            plugin = self._registry.activate("formats", name)
-            options = {"parse_json": self._params.parse_json}
-
-            def make(columns: tuple[Column, ...]) -> Format:
-                try:
-                    return self._hooks.make_format(plugin, name, FormatRequest(columns, options))
-                except ImportError as exc:
-                    raise _missing("format", name, exc) from exc
-
-            # Made once for no columns: what it reads must be known before a statement is sent,
-            # and a missing library should be told before it, too.
-            found = self._formats[name] = (make, make(()).reads)
-        return found
-
-    def _interpolate(self, query: str, args: Any) -> str:
-        """Write parameters into a statement."""
-        return self._escaper().interpolate(
-            query, args, empty_args=self._params.interpolate_query_with_empty_args
-        )
-
-    def _escaper(self) -> Escaper:
-        """Return what writes literals as the server reads them now."""
-        return self._escapers[self._opened().escapes_backslash]
-
     def _run(
         self, query: str, args: Any, buffered: bool, shape: Shape, infile_stream: Any
     ) -> ResultStream:
         """Run a statement; extensions and Fusion see it when there are any."""
         opened = self._opened()
-        if self._changes != Changes.count:
-            self._look_at_options()
-        if self._debug:
-            shown = "" if args is None else f" {args!r}"
-            print(f"[QUERY] {query}{shown}", file=sys.stderr)  # noqa: T201 - what the option is for
-        if args is None:
-            sql, bound = query, None
-        elif self._binds_parameters:
-            sql, bound = query, args
-        else:
-            sql, bound = self._interpolate(query, args), None
-        request = StatementRequest(sql, bound, buffered, shape, infile_stream, self._query_timeout)
+        request = self._request(query, args, buffered, shape, infile_stream)
         hooks = self._hooks
         if not (self._fusion or hooks.watches_statements or hooks.answers_statements):
             self._committable = True
@@ -312,6 +465,11 @@ class Session:
         return stream
 
     def _answer(self, opened: DriverConnection, request: StatementRequest) -> ResultStream:
+        answer = self._answer_here(request)
+        return self._send(opened, request) if answer is None else answer
+
+    def _answer_here(self, request: StatementRequest) -> ResultStream | None:
+        """Let Fusion and extensions answer; ``None`` leaves the statement to the driver."""
         if self._fusion:
             from singlestoredb.fusion import registry as commands
 
@@ -327,10 +485,8 @@ class Session:
         self._committable = True
         if self._hooks.answers_statements:
             call = StatementCall(request.sql, self, request.buffered)
-            answer = self._hooks.execute_statement(call)
-            if answer is not None:
-                return answer
-        return self._send(opened, request)
+            return self._hooks.execute_statement(call)
+        return None
 
 
 def _may_be_repeated(exc: OperationalError, request: StatementRequest) -> bool:
@@ -339,8 +495,8 @@ def _may_be_repeated(exc: OperationalError, request: StatementRequest) -> bool:
     return exc.is_recoverable and request.buffered and only_reads(request.sql)
 
 
-_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
-_inherited: list[DriverConnection] = []
+_sessions: weakref.WeakSet[BaseSession[Any]] = weakref.WeakSet()
+_inherited: list[Opened] = []
 """What the parent of a fork had open.  Kept for ever: to free it would be to close it, and to close
 it would be to say goodbye on the parent's socket."""
 
@@ -351,7 +507,8 @@ def _after_fork() -> None:
             _inherited.append(session._driver_connection)
             session._driver_connection = None
             session._forked = True
-        session._lock = Lock()  # another thread of the parent may have held it
+        if isinstance(session, Session):
+            session._lock = Lock()  # another thread of the parent may have held it
 
 
 if hasattr(os, "register_at_fork"):

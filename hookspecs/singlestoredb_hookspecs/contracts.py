@@ -21,7 +21,10 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 SPEC_VERSION: tuple[int, int] = (1, 1)
 """Version of these specs.  A plugin may state the one it was written for in a module attribute
-``SINGLESTOREDB_SPEC_VERSION``: another major version, or a newer minor one, is refused."""
+``SINGLESTOREDB_SPEC_VERSION``: another major version, or a newer minor one, is refused.
+
+1.1 added asynchronous drivers (``s2_open_async_driver``), and the optional members of
+:class:`Abortable`, :class:`Resettable` and :class:`KnowsTransactions`."""
 
 Shape: TypeAlias = Literal["rows", "dicts", "arrow"]
 """How a result is read: lists of tuples, lists of dicts, or Arrow record batches."""
@@ -432,6 +435,122 @@ class KnowsTransactions(Protocol):
     @property
     def in_transaction(self) -> bool:
         """Whether one is, as of the server's last answer."""
+
+
+# -- asynchronous drivers ----------------------------------------------------------------------
+
+
+class AsyncResultStream(Protocol):
+    """One result set on an event loop: :class:`ResultStream` with reads that are awaited.
+
+    The same rules: at least one of ``read_rows``, ``read_dicts`` and ``read_arrow``, named in
+    ``native``; each read continues where the last one stopped.  A buffered stream that can go back
+    also has ``seek`` (:class:`Seekable`), which is not awaited.
+    """
+
+    columns: tuple[Column, ...]
+    native: frozenset[Shape]
+    rows_affected: int
+    last_insert_id: int
+    warning_count: int
+
+    async def next_result(self) -> AsyncResultStream | None:
+        """Return the statement's next result set, dropping what is left of this one."""
+
+    async def close(self) -> None:
+        """Abandon what is left; the connection can then run the next statement.  Idempotent."""
+
+
+class AsyncReadsRows(Protocol):
+    """An asynchronous result stream with native rows."""
+
+    async def read_rows(self, size: int | None) -> list[tuple[Any, ...]]:
+        """Return the next rows as tuples."""
+
+
+class AsyncReadsDicts(Protocol):
+    """An asynchronous result stream with native dicts."""
+
+    async def read_dicts(self, size: int | None) -> list[dict[str, Any]]:
+        """Return the next rows as dicts by column name."""
+
+
+class AsyncReadsArrow(Protocol):
+    """An asynchronous result stream with native Arrow batches."""
+
+    async def read_arrow(self, size: int | None) -> ArrowBatches:
+        """Return the next rows as Arrow batches, all of which have arrived."""
+
+
+class AsyncDriverConnection(Protocol):
+    """One open connection on an event loop: :class:`DriverConnection` with awaited methods.
+
+    Belongs to the loop that it was opened on, and to one task at a time; ``cancel`` may be called
+    by any task.  A second task that runs a statement meanwhile gets ``ProgrammingError``, and
+    nothing is sent for it.
+
+    Cancelling a task that awaits one of these methods stops the statement on the server.  The
+    ``CancelledError`` is not kept waiting for that: cleaning goes on behind it, and the next call
+    awaits its end (:meth:`settled`).  By then the connection has either answered a question of its
+    own, so that nothing of the cancelled statement can follow, or is closed.
+    """
+
+    capabilities: DriverCapability
+    info: ServerInfo
+
+    @property
+    def is_open(self) -> bool:
+        """Whether statements can be sent; looks at the client's side only."""
+
+    @property
+    def autocommit(self) -> bool | None:
+        """The server's autocommit state; ``None`` when unknown."""
+
+    @property
+    def in_transaction(self) -> bool | None:
+        """Whether a transaction is open, as of the server's last answer; ``None`` when unknown."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way: no call, no cleaning, and no result left to read."""
+
+    @property
+    def escapes_backslash(self) -> bool:
+        """As of :class:`DriverConnection`."""
+
+    async def execute(self, request: StatementRequest) -> AsyncResultStream:
+        """Run one statement.  ``request.infile_stream`` may also be an asynchronous iterable."""
+
+    async def set_autocommit(self, enabled: bool) -> None:
+        """Switch autocommit; sends nothing when the state is already the wanted one."""
+
+    async def begin(self) -> None:
+        """Start a transaction."""
+
+    async def commit(self) -> None:
+        """Commit the transaction."""
+
+    async def rollback(self) -> None:
+        """Roll the transaction back."""
+
+    async def ping(self) -> None:
+        """Ask the server for a sign of life; raise ``OperationalError`` when there is none."""
+
+    async def cancel(self) -> None:
+        """Stop the statement that runs now; nothing when none does."""
+
+    async def settled(self) -> None:
+        """Return when nothing is left of a cancelled statement; at once when there was none."""
+
+    async def close(self) -> None:
+        """End the session and free everything.  Idempotent."""
+
+    async def reset(self) -> None:
+        """As of :class:`Resettable`; called only with ``DriverCapability.RESET``."""
+
+    def terminate(self) -> None:
+        """Free everything without a word to the server and without waiting.  Idempotent; called
+        where nothing can be awaited, also when the loop is gone."""
 
 
 # -- formats ---------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ Entry-point group ``singlestoredb.drivers``; the entry's name is the URL scheme 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from ._markers import hookspec
-from .contracts import ConnectionParams, DriverConnection, DriverInfo
+from .contracts import AsyncDriverConnection, ConnectionParams, DriverConnection, DriverInfo
 
 
 @hookspec(firstresult=True)
@@ -41,4 +43,26 @@ def s2_open_driver(name: str, params: ConnectionParams) -> DriverConnection | No
         @hookimpl
         def s2_open_driver(name, params):
             return AcmeConnection(params) if name == "acme" else None
+    """
+
+
+@hookspec(firstresult=True)
+def s2_open_async_driver(
+    name: str, params: ConnectionParams
+) -> Awaitable[AsyncDriverConnection] | None:
+    """Open a connection of the driver ``name`` on the running event loop.
+
+    Called once per ``aconnect()`` or reconnect, on the loop that will use the connection; what it
+    returns is awaited, so an ``async def`` cannot decline but a function that returns a coroutine
+    can.  The caller owns the connection and closes it.  Optional: without this hook, or when it
+    answers ``None``, the connection of ``s2_open_driver`` is run on a worker thread of its own.
+
+    Return ``None`` for a name that is not yours, and on an event loop that you cannot use.  Raise,
+    or let the awaitable raise, what ``s2_open_driver`` raises.
+
+    Example::
+
+        @hookimpl
+        def s2_open_async_driver(name, params):
+            return open_acme(params) if name == "acme" else None
     """

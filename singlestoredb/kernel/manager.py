@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pluggy
@@ -159,6 +159,30 @@ class HookManager:
         )
         return made
 
+    def open_async_driver(
+        self, plugin: object, name: str, params: specs.ConnectionParams
+    ) -> Awaitable[specs.AsyncDriverConnection]:
+        """Open a connection on the running event loop.
+
+        A driver that has none of its own is run on a worker thread.
+        """
+        opening: Awaitable[specs.AsyncDriverConnection] | None = None
+        if self._pm.hook.s2_open_async_driver.get_hookimpls():
+            opening = self._ask("s2_open_async_driver", plugin, name=name, params=params)
+        if opening is None:
+            from .threaded import open_threaded
+
+            opening = open_threaded(lambda: self.open_driver(plugin, name, params))
+        return self._checked_async(opening, name)
+
+    async def _checked_async(
+        self, opening: Awaitable[specs.AsyncDriverConnection], name: str
+    ) -> specs.AsyncDriverConnection:
+        made: specs.AsyncDriverConnection = self._checked(
+            await opening, "asynchronous driver", name, _ASYNC_DRIVER_CONNECTION
+        )
+        return made
+
     def make_format(self, plugin: object, name: str, request: specs.FormatRequest) -> specs.Format:
         """Make a format for a result set."""
         made: specs.Format = self._checked(
@@ -292,6 +316,15 @@ _DRIVER_CONNECTION = (
     "ping",
     "cancel",
     "close",
+)
+_ASYNC_DRIVER_CONNECTION = (
+    *_DRIVER_CONNECTION,
+    "escapes_backslash",
+    "in_transaction",
+    "is_idle",
+    "reset",
+    "settled",
+    "terminate",
 )
 
 

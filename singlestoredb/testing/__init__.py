@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .aio import AsyncDriverConformance as AsyncDriverConformance
     from .drivers import DriverConformance as DriverConformance
     from .formats import FormatConformance as FormatConformance
     from .management_api import ManagementAPI as ManagementAPI
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .servers import MariaDB as MariaDB
 
 _WHERE = {
+    "AsyncDriverConformance": ".aio",
     "DriverConformance": ".drivers",
     "FormatConformance": ".formats",
     "ManagementAPI": ".management_api",

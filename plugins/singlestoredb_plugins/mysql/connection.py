@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from threading import Lock
 
 from singlestoredb.exceptions import (
@@ -94,42 +95,46 @@ class MySQLConnection:
         The commands go out together and are answered one after the other, as SingleStore's own
         JDBC driver has it.
         """
-        params = self._params
-        names = f"SET NAMES {params.charset}"
-        if params.collation:
-            names += f" COLLATE {_word(params.collation)}"
-        needed = [names]
-        if params.sql_mode is not None:
-            needed.append(f"SET sql_mode={_literal(params.sql_mode)}")
-        autocommit = params.autocommit
-        if autocommit is not None and autocommit != self.autocommit and not params.init_command:
-            needed.append(f"SET AUTOCOMMIT = {int(autocommit)}")
-        wanted = []
-        if params.enable_extended_data_types and "MariaDB" not in self.info.version:
-            wanted = [
-                "SET @@SESSION.enable_extended_types_metadata=on",
-                f"SET @@SESSION.vector_type_project_format={params.vector_data_format}",
-            ]
-        self.wire.send_commands(Command.QUERY, [self._encoded(sql) for sql in needed + wanted])
+        settings = list(self.settings())
+        self.wire.send_commands(Command.QUERY, [self._encoded(sql) for sql, _ in settings])
         failure: Error | None = None
-        for number in range(len(needed) + len(wanted)):
+        for _, is_optional in settings:
             self.wire.expect_answer()
             try:
                 self.read_result(buffered=False).close()
             except Error as exc:
                 if not self.is_open:
                     raise
-                # A server without one of the variables wanted has no such types either.
-                if number < len(needed):
+                if not (is_optional and isinstance(exc, OperationalError)):
                     failure = failure or exc
-                elif not isinstance(exc, OperationalError):
-                    raise
         if failure is not None:
             raise failure
-        if params.init_command:
-            self._command(params.init_command)
-            if autocommit is not None:
-                self.set_autocommit(autocommit)
+        for sql in self.user_settings():
+            self._command(sql)
+        if self._params.autocommit is not None:
+            self.set_autocommit(self._params.autocommit)
+
+    def settings(self) -> Iterator[tuple[str, bool]]:
+        """Iterate over the statements that set the session up, and whether each may fail."""
+        params = self._params
+        names = f"SET NAMES {params.charset}"
+        if params.collation:
+            names += f" COLLATE {_word(params.collation)}"
+        yield names, False
+        if params.sql_mode is not None:
+            yield f"SET sql_mode={_literal(params.sql_mode)}", False
+        autocommit = params.autocommit
+        if autocommit is not None and autocommit != self.autocommit and not params.init_command:
+            yield f"SET AUTOCOMMIT = {int(autocommit)}", False
+        if params.enable_extended_data_types and "MariaDB" not in self.info.version:
+            # A server that has no such variables has no such types either.
+            yield "SET @@SESSION.enable_extended_types_metadata=on", True
+            yield f"SET @@SESSION.vector_type_project_format={params.vector_data_format}", True
+
+    def user_settings(self) -> Iterator[str]:
+        """Iterate over the statements that the user wrote, which may be anything."""
+        if self._params.init_command:
+            yield self._params.init_command
 
     # -- state --
 
@@ -272,8 +277,11 @@ class MySQLConnection:
         result.ended(status, int.from_bytes(packet[at + 2 : at + 4], "little"))
         return result
 
-    def _send_file(self, wanted: bytes) -> None:
-        """Answer the server's request for a file; only what the statement named is given."""
+    def _permitted_file(self, wanted: bytes) -> tuple[str, object]:
+        """Return the name of the file that the server asks for, and the statement's stream.
+
+        Raises ``OperationalError``, and closes the connection, unless the statement named it.
+        """
         from . import infile
 
         name = wanted.decode("utf-8", "surrogateescape")
@@ -289,6 +297,13 @@ class MySQLConnection:
                 else "the server asked for a file and local_infile is off; the connection was "
                 "closed",
             )
+        return name, stream
+
+    def _send_file(self, wanted: bytes) -> None:
+        """Answer the server's request for a file; only what the statement named is given."""
+        from . import infile
+
+        name, stream = self._permitted_file(wanted)
         failure: BaseException | None = None
         try:
             for piece in infile.packets(name, stream):
@@ -344,7 +359,11 @@ class MySQLConnection:
         result.close()
         self._set_up()
         if self.info.database:
-            self._command(f"USE {_identifier(self.info.database)}")
+            self._command(self.use_database())
+
+    def use_database(self) -> str:
+        """Return the statement that goes back to the database of the connection."""
+        return f"USE {_identifier(self.info.database or '')}"
 
     def cancel(self) -> None:
         """Stop the running statement by KILL QUERY from a connection of its own."""

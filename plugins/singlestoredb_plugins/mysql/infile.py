@@ -60,11 +60,15 @@ def packets(name: str, stream: Any) -> Iterator[bytes]:
     return _pieces(_read_file(file))
 
 
-def _pieces(source: Iterable[Any]) -> Iterator[bytes]:
-    """Cut and join what a source gives into packets of a good size."""
-    pending: list[bytes] = []
-    size = 0
-    for piece in source:
+class Cutter:
+    """Cuts and joins the pieces of a source into packets of a good size."""
+
+    def __init__(self) -> None:
+        self._pending: list[bytes] = []
+        self._size = 0
+
+    def add(self, piece: Any) -> list[bytes]:
+        """Take a piece; returns the packets that are full."""
         if isinstance(piece, str):
             data = piece.encode()
         elif isinstance(piece, (bytes, bytearray, memoryview)):
@@ -74,17 +78,26 @@ def _pieces(source: Iterable[Any]) -> Iterator[bytes]:
                 _NOT_FOUND,
                 f"the stream gave a piece of type {type(piece).__name__}; bytes or str are needed",
             )
-        pending.append(data)
-        size += len(data)
-        if size >= _CHUNK:
-            whole = b"".join(pending)
-            cut = len(whole) - len(whole) % _CHUNK
-            for start in range(0, cut, _CHUNK):
-                yield whole[start : start + _CHUNK]
-            pending, size = [whole[cut:]], len(whole) - cut
-    rest = b"".join(pending)
-    if rest:
-        yield rest
+        self._pending.append(data)
+        self._size += len(data)
+        if self._size < _CHUNK:
+            return []
+        whole = b"".join(self._pending)
+        cut = len(whole) - len(whole) % _CHUNK
+        self._pending, self._size = [whole[cut:]], len(whole) - cut
+        return [whole[start : start + _CHUNK] for start in range(0, cut, _CHUNK)]
+
+    def rest(self) -> list[bytes]:
+        """Return the last packet, if anything is left."""
+        rest = b"".join(self._pending)
+        return [rest] if rest else []
+
+
+def _pieces(source: Iterable[Any]) -> Iterator[bytes]:
+    cutter = Cutter()
+    for piece in source:
+        yield from cutter.add(piece)
+    yield from cutter.rest()
 
 
 def _read_file(file: Any) -> Iterator[Any]:

@@ -225,6 +225,13 @@ class Wire:
                 # Not SSLSocket's: it would take the TLS state from under the reader.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
+    def release(self) -> socket.socket:
+        """Return the socket, which is then the caller's; the wire is closed."""
+        sock = self._sock()
+        self._socket = None
+        self.abort()
+        return sock
+
     def abort(self) -> None:
         """Close the socket without a word.  Idempotent."""
         sock, self._socket = self._socket, None

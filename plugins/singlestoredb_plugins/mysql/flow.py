@@ -1,0 +1,209 @@
+"""A socket that is through with the handshake, on an event loop.
+
+Plain sockets and TLS alike: the socket is non-blocking and the loop says when it is ready.  Reading
+stays registered between answers, which spares two system calls per statement, and lets an idle
+connection learn that its server has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from . import errors
+
+_RECEIVE_LEAST = 16_384
+_RECEIVE_MOST = 262_144
+"""Bytes asked for at a time: few at first, more when an answer fills them."""
+
+_LATER = (BlockingIOError, InterruptedError, ssl.SSLWantReadError)
+
+
+class Flow:
+    """Sends and receives bytes on the running loop.  Used by one task at a time.
+
+    What is received goes to ``feed`` at once, not by way of the task that waits for it: that one
+    may be cancelled in between, and the bytes would be lost.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        feed: Callable[[bytes], None],
+        read_timeout: float | None,
+        write_timeout: float | None,
+    ) -> None:
+        sock.setblocking(False)
+        self._feed = feed
+        self._socket: socket.socket | None = sock
+        self._descriptor = sock.fileno()
+        self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
+        """For TLS: bytes that are decrypted already, of which the loop knows nothing."""
+        self._read_timeout = read_timeout
+        self._write_timeout = write_timeout
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._waiter: asyncio.Future[int] | None = None
+        self._registered = False
+        self._size = _RECEIVE_LEAST
+        self.expects = False
+        """Whether an answer is under way: what comes without one ends the connection."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the socket is there."""
+        return self._socket is not None
+
+    # -- receiving --
+
+    async def receive(self) -> None:
+        """Wait until bytes have been fed, at least one.
+
+        Raises ``OperationalError`` 2013 when the connection is lost or ``read_timeout`` is over;
+        the socket is closed then.
+        """
+        sock = self._socket
+        if sock is None:
+            raise errors.lost("the connection was closed")
+        try:
+            if self._pending is not None and self._pending():
+                size = self._take(sock)
+            else:
+                waiter = self._waiter = self._loop.create_future()
+                if not self._registered:
+                    self._loop.add_reader(self._descriptor, self._readable)
+                    self._registered = True
+                if self._read_timeout is None:
+                    size = await waiter
+                else:
+                    size = await self._in_time(waiter, self._read_timeout)
+            if not size:
+                raise ConnectionError("the server closed the connection")
+        except OSError as exc:
+            self.abort()
+            raise errors.lost(exc) from exc
+
+    def _take(self, sock: socket.socket) -> int:
+        """Receive once and return how many bytes; 0 at the end."""
+        data = sock.recv(self._size)
+        size = len(data)
+        if size == self._size:
+            self._size = min(size * 2, _RECEIVE_MOST)
+        if size:
+            self._feed(data)
+        return size
+
+    async def _in_time(self, waiter: asyncio.Future[int], seconds: float) -> int:
+        def too_late() -> None:
+            if not waiter.done():
+                waiter.set_exception(TimeoutError("timed out"))
+
+        timer = self._loop.call_later(seconds, too_late)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+
+    def _readable(self) -> None:
+        sock, waiter = self._socket, self._waiter
+        if sock is None:
+            return
+        if waiter is None or waiter.done():
+            # Nobody is to read yet.  The bytes stay where they are, and memory flat.
+            self._unregister()
+            if not self.expects and self._pending is None:
+                # Nobody has asked either: the server closes, or says that it does.
+                self.abort()
+            return
+        try:
+            size = self._take(sock)
+        except _LATER:
+            return
+        except ssl.SSLWantWriteError:
+            self._loop.add_writer(self._descriptor, self._written_for_reading)
+            return
+        except OSError as exc:
+            waiter.set_exception(exc)
+        else:
+            waiter.set_result(size)
+        self._waiter = None
+
+    def _written_for_reading(self) -> None:
+        """TLS had to write before it could go on reading, and now can."""
+        self._loop.remove_writer(self._descriptor)
+        self._readable()
+
+    def _unregister(self) -> None:
+        if self._registered:
+            self._registered = False
+            self._loop.remove_reader(self._descriptor)
+
+    # -- sending --
+
+    def send(self, data: bytes | memoryview) -> memoryview | None:
+        """Send what can be sent at once; returns the rest, for :meth:`send_rest`, or ``None``."""
+        sock = self._socket
+        if sock is None:
+            raise errors.gone("the connection was closed")
+        try:
+            sent = sock.send(data)
+        except (*_LATER, ssl.SSLWantWriteError):
+            sent = 0
+        except OSError as exc:
+            self.abort()
+            raise errors.gone(exc) from exc
+        return None if sent == len(data) else memoryview(data)[sent:]
+
+    async def send_rest(self, data: memoryview | None) -> None:
+        """Send the rest as the server takes it."""
+        while data is not None:
+            try:
+                await asyncio.wait_for(self._writable(), self._write_timeout)
+            except (asyncio.TimeoutError, OSError) as exc:
+                self.abort()
+                raise errors.gone(str(exc) or "timed out") from exc
+            data = self.send(data)
+
+    async def _writable(self) -> None:
+        ready: asyncio.Future[None] = self._loop.create_future()
+
+        def writable() -> None:
+            if not ready.done():
+                ready.set_result(None)
+
+        self._loop.add_writer(self._descriptor, writable)
+        try:
+            await ready
+        finally:
+            if self._socket is not None:
+                self._loop.remove_writer(self._descriptor)
+
+    # -- closing --
+
+    def abort(self) -> None:
+        """Close the socket without a word.  Idempotent; from any thread, also without the loop."""
+        if self._socket is None:
+            return
+        if threading.get_ident() != self._thread and not self._loop.is_closed():
+            # Garbage is collected on any thread; the loop is for its own only.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._close)
+                return
+        self._close()
+
+    def _close(self, *_: Any) -> None:
+        sock, self._socket = self._socket, None
+        if sock is None:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._unregister()
+            self._loop.remove_writer(self._descriptor)
+        sock.close()
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done() and not self._loop.is_closed():
+            waiter.set_exception(ConnectionError("the connection was closed"))
