@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from singlestoredb.classic import (
@@ -36,6 +37,7 @@ from singlestoredb.show import (
     under2camel,
 )
 from singlestoredb.utils.config import Changes
+from singlestoredb.utils.debug import log_connection
 from singlestoredb_hookspecs import (
     ConnectionEvent,
     ConnectionParams,
@@ -480,6 +482,7 @@ class Connection(ClassicMembers, Session):
         from singlestoredb.escaping import identifier
 
         self.query(f"USE {identifier(database)}")
+        self._params = replace(self._params, database=database)  # also where it reconnects to
 
     def enable_data_api(self, port: int | None = None) -> int:
         """Enable the HTTP Data API of the server, on ``port`` if given, and return its port."""
@@ -594,6 +597,7 @@ class Connection(ClassicMembers, Session):
         if opened is None:
             raise Error(None, "Already closed")
         opened.close()
+        log_connection(f"closed {self._params.driver} at {opened.info.host}")
         self._hooks.connection_closed(ConnectionEvent(self, self._params.driver))
 
     def __enter__(self) -> Self:

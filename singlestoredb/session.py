@@ -18,6 +18,7 @@ from singlestoredb.exceptions import InterfaceError, NotSupportedError
 from singlestoredb.kernel import get_registry
 from singlestoredb.kernel.errors import PluginLoadError
 from singlestoredb.utils.config import Changes
+from singlestoredb.utils.debug import log_connection
 from singlestoredb_hookspecs import (
     Column,
     ConnectionEvent,
@@ -42,6 +43,8 @@ class Session:
     _driver_connection: DriverConnection | None = None
     _binds_parameters = False
     _committable = True
+    _sent: str | None = None
+    """Text of the last statement, as it went to the driver."""
 
     def __init__(self, params: ConnectionParams, *, defer: bool = False) -> None:
         self._registry = get_registry()
@@ -82,6 +85,7 @@ class Session:
             raise _missing("driver", name, exc) from exc
         self._binds_parameters = bool(opened.capabilities & DriverCapability.BINDS_PARAMETERS)
         self._committable = True
+        log_connection(f"opened {name} at {opened.info.host}")
         self._hooks.connection_opened(ConnectionEvent(self, name))
         return opened
 
@@ -149,6 +153,7 @@ class Session:
             sql, bound = query, args
         else:
             sql, bound = self._interpolate(query, args), None
+        self._sent = sql
         request = StatementRequest(sql, bound, buffered, shape, infile_stream)
         hooks = self._hooks
         if not (self._fusion or hooks.watches_statements or hooks.answers_statements):

@@ -123,6 +123,23 @@ def test_commands(lying: Callable[..., Lies]) -> None:
     ]
 
 
+def test_files_go_in_packets_that_are_allowed(lying: Callable[..., Lies]) -> None:
+    def play(server: Lies) -> None:
+        server.log_in()
+        while command := server.receive():
+            if b"LOAD" in command:
+                server.send(b"\xfb:stream:")
+                while server.receive():
+                    pass
+            server.send(OK)
+
+    server = lying(play)
+    url = f"u:p@127.0.0.1:{server.port}?local_infile=1&max_allowed_packet=1000"
+    with s2.connect(url) as conn:
+        conn.query("LOAD DATA LOCAL INFILE ':stream:' INTO TABLE t", infile_stream=b"x" * 2500)
+    assert [len(told) for told in server.told if told[:1] == b"x"] == [1000, 1000, 500]
+
+
 # -- authentication --------------------------------------------------------------------------
 
 

@@ -231,7 +231,7 @@ class MySQLConnection:
             )
         failure: BaseException | None = None
         try:
-            for piece in infile.packets(name, stream):
+            for piece in infile.packets(name, stream, self._params.max_allowed_packet):
                 self.wire.send_payload(piece)
         except BaseException as exc:
             failure = exc

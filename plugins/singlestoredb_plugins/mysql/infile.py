@@ -45,22 +45,23 @@ def _unquote(literal: str) -> str:
     return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), body, flags=re.DOTALL)
 
 
-def packets(name: str, stream: Any) -> Iterator[bytes]:
+def packets(name: str, stream: Any, most: int = _CHUNK) -> Iterator[bytes]:
     """Iterate over the contents of a named file, or of ``stream`` when the name is ``:stream:``.
 
-    Pieces are not empty and at most 64 KiB long.  Raises ``OperationalError`` when there is nothing
-    to read from.
+    Pieces are not empty and at most ``most`` bytes long, and never more than 64 KiB.  Raises
+    ``OperationalError`` when there is nothing to read from.
     """
+    size = max(1, min(most, _CHUNK))
     if name == STREAM:
-        return _pieces(_source(stream))
+        return _pieces(_source(stream), size)
     try:
         file = open(name, "rb")  # noqa: SIM115 - closed by the generator
     except OSError as exc:
         raise OperationalError(_NOT_FOUND, f"Can't find file {name!r} ({exc.strerror})") from exc
-    return _pieces(_read_file(file))
+    return _pieces(_read_file(file), size)
 
 
-def _pieces(source: Iterable[Any]) -> Iterator[bytes]:
+def _pieces(source: Iterable[Any], most: int) -> Iterator[bytes]:
     """Cut and join what a source gives into packets of a good size."""
     pending: list[bytes] = []
     size = 0
@@ -76,11 +77,11 @@ def _pieces(source: Iterable[Any]) -> Iterator[bytes]:
             )
         pending.append(data)
         size += len(data)
-        if size >= _CHUNK:
+        if size >= most:
             whole = b"".join(pending)
-            cut = len(whole) - len(whole) % _CHUNK
-            for start in range(0, cut, _CHUNK):
-                yield whole[start : start + _CHUNK]
+            cut = len(whole) - len(whole) % most
+            for start in range(0, cut, most):
+                yield whole[start : start + most]
             pending, size = [whole[cut:]], len(whole) - cut
     rest = b"".join(pending)
     if rest:
