@@ -19,7 +19,7 @@ from singlestoredb.classic import (
     nested_converter,
     quote_identifier,
 )
-from singlestoredb.cursor import Cursor
+from singlestoredb.cursor import Cursor, Description
 from singlestoredb.exceptions import Error
 from singlestoredb.params import (
     _cast_params,
@@ -55,6 +55,7 @@ __all__ = [
     "CHAR_COLUMNS",
     "Connection",
     "Cursor",
+    "Description",
     "Driver",
     "InfileQueue",
     "ShowAccessor",
