@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from singlestoredb.classic import (
@@ -18,7 +19,7 @@ from singlestoredb.classic import (
     nested_converter,
     quote_identifier,
 )
-from singlestoredb.cursor import Cursor
+from singlestoredb.cursor import Cursor, Description
 from singlestoredb.exceptions import Error
 from singlestoredb.params import (
     _cast_params,
@@ -36,6 +37,7 @@ from singlestoredb.show import (
     under2camel,
 )
 from singlestoredb.utils.config import Changes
+from singlestoredb.utils.debug import log_connection
 from singlestoredb_hookspecs import (
     ConnectionEvent,
     ConnectionParams,
@@ -53,6 +55,7 @@ __all__ = [
     "CHAR_COLUMNS",
     "Connection",
     "Cursor",
+    "Description",
     "Driver",
     "InfileQueue",
     "ShowAccessor",
@@ -491,6 +494,7 @@ class Connection(ClassicMembers, Session):
         from singlestoredb.escaping import identifier
 
         self.query(f"USE {identifier(database)}")
+        self._params = replace(self._params, database=database)  # also where it reconnects to
 
     def enable_data_api(self, port: int | None = None) -> int:
         """Enable the HTTP Data API of the server, on ``port`` if given, and return its port."""
@@ -559,6 +563,7 @@ class Connection(ClassicMembers, Session):
         if opened is None:
             raise Error(None, "Already closed")
         opened.close()
+        log_connection(f"closed {self._params.driver} at {opened.info.host}")
         self._hooks.connection_closed(ConnectionEvent(self, self._params.driver))
 
     def __enter__(self) -> Self:

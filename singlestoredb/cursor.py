@@ -135,7 +135,7 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         if self._stream is not None:
             self._abandon()
         stream = connection._run(query, args, self._buffered, self._shape, infile_stream)
-        self._executed = query
+        self._executed = connection._sent
         self._take(stream)
         return self._rowcount
 

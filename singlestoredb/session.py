@@ -32,6 +32,7 @@ from singlestoredb.exceptions import (
 from singlestoredb.kernel import get_registry
 from singlestoredb.kernel.errors import PluginLoadError
 from singlestoredb.utils.config import Changes
+from singlestoredb.utils.debug import log_connection
 from singlestoredb_hookspecs import (
     Column,
     ConnectionEvent,
@@ -96,6 +97,8 @@ class BaseSession(Generic[OpenedT]):
     """What a pool knows of it."""
     _binds_parameters = False
     _committable = True
+    _sent: str | None = None
+    """Text of the last statement, as it went to the driver."""
 
     def _prepare(self, params: ConnectionParams) -> None:
         """Choose the driver and what statements need, all but the connection itself."""
@@ -140,10 +143,11 @@ class BaseSession(Generic[OpenedT]):
             yield delay * random.uniform(0.5, 1.0)
             delay = min(delay * 2, _LONGEST_DELAY)
 
-    def _note_opened(self, capabilities: DriverCapability) -> None:
-        self._binds_parameters = bool(capabilities & DriverCapability.BINDS_PARAMETERS)
+    def _note_opened(self, opened: Opened) -> None:
+        self._binds_parameters = bool(opened.capabilities & DriverCapability.BINDS_PARAMETERS)
         self._committable = True
         self._forked = False
+        log_connection(f"opened {self._params.driver} at {opened.info.host}")
         self._hooks.connection_opened(ConnectionEvent(self, self._params.driver))
 
     def _look_at_options(self) -> None:
@@ -235,6 +239,7 @@ class BaseSession(Generic[OpenedT]):
             sql, bound = query, args
         else:
             sql, bound = self._interpolate(query, args), None
+        self._sent = sql
         return StatementRequest(sql, bound, buffered, shape, infile_stream, self._query_timeout)
 
     # -- escaping --
@@ -367,7 +372,7 @@ class Session(BaseSession[DriverConnection]):
             opened = self._hooks.open_driver(self._driver_plugin, name, self._params)
         except ImportError as exc:
             raise _missing("driver", name, exc) from exc
-        self._note_opened(opened.capabilities)
+        self._note_opened(opened)
         return opened
 
     def _exclusively(self, call: Callable[..., T], *args: Any) -> T:

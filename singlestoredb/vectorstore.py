@@ -11,6 +11,7 @@ Its own names (``Metric``, ``AndFilter`` …) are here, too, where it is install
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -112,4 +113,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *NAMES})
+    installed = find_spec("vectorstore") is not None
+    return sorted({*__all__, *(NAMES if installed else ())})

@@ -91,7 +91,7 @@ class AsyncConnection(BaseSession[AsyncDriverConnection]):
         except ImportError as exc:
             raise _missing("driver", name, exc) from exc
         self._driver_connection = opened
-        self._note_opened(opened.capabilities)
+        self._note_opened(opened)
         self._track()
 
     async def close(self) -> None:

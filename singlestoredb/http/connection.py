@@ -6,9 +6,39 @@ from typing import Any
 
 from singlestoredb.connection import Connection, apilevel, paramstyle, threadsafety
 from singlestoredb.connection import connect as _connect
-from singlestoredb.cursor import Cursor
+from singlestoredb.cursor import Cursor, Description
+from singlestoredb.exceptions import (
+    DatabaseError,
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    Warning,
+)
 
-__all__ = ["Connection", "Cursor", "apilevel", "connect", "paramstyle", "threadsafety"]
+__all__ = [
+    "Connection",
+    "Cursor",
+    "DataError",
+    "DatabaseError",
+    "Description",
+    "Error",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+    "Warning",
+    "apilevel",
+    "connect",
+    "paramstyle",
+    "threadsafety",
+]
 
 
 def connect(host: str | None = None, **arguments: Any) -> Connection:

@@ -8,7 +8,10 @@ from pymysql.charset import Charset, Charsets
 from pymysql.charset import charset_by_id as _by_id
 from pymysql.charset import charset_by_name as _by_name
 
-__all__ = ["Charset", "Charsets", "charset_by_id", "charset_by_name"]
+MBLENGTH = {8: 1, 33: 3, 88: 2, 91: 2}
+"""Number of a collation → most bytes of a character, where it is not 1."""
+
+__all__ = ["MBLENGTH", "Charset", "Charsets", "charset_by_id", "charset_by_name"]
 
 
 def charset_by_id(id: int) -> Any:

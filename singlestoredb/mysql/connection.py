@@ -11,9 +11,24 @@ from singlestoredb.cursor import Cursor
 from singlestoredb.mysql import cursors
 from singlestoredb.params import resolve_exactly
 
-__all__ = ["DEFAULT_CHARSET", "Connection"]
+__all__ = ["DEFAULT_CHARSET", "DEFAULT_USER", "MAX_PACKET_LEN", "TEXT_TYPES", "Connection"]
 
 DEFAULT_CHARSET = "utf8mb4"
+MAX_PACKET_LEN = 2**24 - 1
+"""Longest payload of one packet in bytes; a longer one continues in the next."""
+TEXT_TYPES = frozenset({15, 16, *range(249, 256), 1001, *range(2001, 2008), *range(3001, 3008)})
+"""Type codes of columns whose values are text or bytes, as the character set says."""
+
+
+def _os_user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no such user, as in some containers
+        return None
+
+
+DEFAULT_USER = _os_user()
+"""Name of the operating system's user."""
 
 
 class Connection(BaseConnection):
@@ -108,7 +123,7 @@ class Connection(BaseConnection):
         given.update(driver="mysql", port=port or None, password=secret or None)
         given["database"] = database or db
         if not (read_default_file or read_default_group):
-            given.update(host=host or "localhost", user=user or _os_user())
+            given.update(host=host or "localhost", user=user or DEFAULT_USER)
         params = resolve_exactly(**given)
         if autocommit is None:
             from dataclasses import replace
@@ -124,10 +139,3 @@ _SHARED = frozenset(Connection.__init__.__kwdefaults__ or ()) - {
     *("cursorclass", "defer_connect", "track_env"),
 }
 """Arguments that are passed on as they are."""
-
-
-def _os_user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no such user, as in some containers
-        return None

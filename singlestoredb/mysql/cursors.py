@@ -13,18 +13,24 @@ from singlestoredb.cursor import Cursor
 
 __all__ = [
     "ArrowCursor",
+    "ArrowCursorMixin",
     "ArrowCursorSV",
     "Cursor",
     "CursorSV",
     "DictCursor",
+    "DictCursorMixin",
     "DictCursorSV",
     "NamedtupleCursor",
+    "NamedtupleCursorMixin",
     "NamedtupleCursorSV",
     "NumpyCursor",
+    "NumpyCursorMixin",
     "NumpyCursorSV",
     "PandasCursor",
+    "PandasCursorMixin",
     "PandasCursorSV",
     "PolarsCursor",
+    "PolarsCursorMixin",
     "PolarsCursorSV",
     "SSArrowCursor",
     "SSArrowCursorSV",
@@ -121,10 +127,25 @@ class SSPolarsCursor(PolarsCursor):
     default_buffered = False
 
 
-CursorSV, SSCursorSV = Cursor, SSCursor
-DictCursorSV, SSDictCursorSV = DictCursor, SSDictCursor
-NamedtupleCursorSV, SSNamedtupleCursorSV = NamedtupleCursor, SSNamedtupleCursor
-NumpyCursorSV, SSNumpyCursorSV = NumpyCursor, SSNumpyCursor
-ArrowCursorSV, SSArrowCursorSV = ArrowCursor, SSArrowCursor
-PandasCursorSV, SSPandasCursorSV = PandasCursor, SSPandasCursor
-PolarsCursorSV, SSPolarsCursorSV = PolarsCursor, SSPolarsCursor
+# A class of one's own may say "class Mine(DictCursorMixin, Cursor)".
+DictCursorMixin = DictCursor
+NamedtupleCursorMixin = NamedtupleCursor
+NumpyCursorMixin = NumpyCursor
+ArrowCursorMixin = ArrowCursor
+PandasCursorMixin = PandasCursor
+PolarsCursorMixin = PolarsCursor
+
+CursorSV = Cursor
+SSCursorSV = SSCursor
+DictCursorSV = DictCursor
+SSDictCursorSV = SSDictCursor
+NamedtupleCursorSV = NamedtupleCursor
+SSNamedtupleCursorSV = SSNamedtupleCursor
+NumpyCursorSV = NumpyCursor
+SSNumpyCursorSV = SSNumpyCursor
+ArrowCursorSV = ArrowCursor
+SSArrowCursorSV = SSArrowCursor
+PandasCursorSV = PandasCursor
+SSPandasCursorSV = SSPandasCursor
+PolarsCursorSV = PolarsCursor
+SSPolarsCursorSV = SSPolarsCursor

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, NoReturn
+
+from pymysql.err import error_map as _by_number
+
+from singlestoredb import exceptions
 from singlestoredb.exceptions import (
     DatabaseError,
     DataError,
@@ -28,4 +33,21 @@ __all__ = [
     "OperationalError",
     "ProgrammingError",
     "Warning",
+    "error_map",
+    "raise_mysql_exception",
 ]
+
+error_map: dict[int, type[DatabaseError]] = {
+    number: getattr(exceptions, kind.__name__) for number, kind in _by_number.items()
+}
+"""Number of a server's error → class, where it is not the usual one."""
+
+
+def raise_mysql_exception(data: Any) -> NoReturn:
+    """Raise the error of an ERR packet, ``data[0] == 0xFF``."""
+    number = int.from_bytes(data[1:3], "little")
+    sqlstate, text = None, bytes(data[3:])
+    if text[:1] == b"#":
+        sqlstate, text = text[1:6].decode("ascii", "replace"), text[6:]
+    usual = InternalError if number < 1000 else OperationalError
+    raise error_map.get(number, usual)(number, text.decode("utf-8", "replace"), sqlstate)

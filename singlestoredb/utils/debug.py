@@ -7,7 +7,13 @@ from typing import Any
 
 from singlestoredb.config import get_option
 
-__all__ = ["log_query"]
+__all__ = ["log_connection", "log_query"]
+
+
+def log_connection(text: str) -> None:
+    """Print what a connection does to stderr when the option ``debug.connection`` is on."""
+    if get_option("debug.connection"):
+        print(f"[CONNECTION] {text}", file=sys.stderr)  # noqa: T201 - it is what the option says
 
 
 def log_query(query: str | bytes, args: Any = None) -> None:

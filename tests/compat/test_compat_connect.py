@@ -396,6 +396,18 @@ def test_statements_are_printed(url: str, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().err == ""
 
 
+def test_connections_are_printed(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with s2.options(**{"debug.connection": True}), s2.connect(url) as conn:
+        host = conn.get_host_info()
+    printed = capsys.readouterr().err.splitlines()
+    driver = resolve(host=url).driver
+    assert printed == [
+        f"[CONNECTION] opened {driver} at {host}",
+        f"[CONNECTION] closed {driver} at {host}",
+    ]
+    assert (resolve(host=url).password or "?") not in "".join(printed)
+
+
 # -- following the environment ---------------------------------------------------------------
 
 
@@ -621,6 +633,8 @@ def test_connections_can_be_killed(mysql_url: str) -> None:
         victim.ping()
         assert victim.thread_id() != number
         victim.select_db("mysql")
+        assert where(victim) == victim.db == "mysql"
+        victim.connect()
         assert where(victim) == "mysql"
 
 

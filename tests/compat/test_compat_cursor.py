@@ -345,6 +345,14 @@ def test_parameter_styles(conn: s2.Connection) -> None:
         assert cursor.mogrify("SELECT %s, %s", ["it's", None]) == "SELECT 'it\\'s', NULL"
 
 
+def test_what_was_executed(conn: s2.Connection) -> None:
+    with conn.cursor() as cursor:
+        cursor.execute("SELECT %s", ["it's"])
+        sent = "SELECT %s" if conn.driver == "http" else "SELECT 'it\\'s'"
+        assert cursor._executed in (sent, "SELECT %s")
+        assert cursor._executed == sent or conn.driver == "embedded"
+
+
 def test_percent_signs_with_empty_arguments(url: str) -> None:
     with s2.connect(url, interpolate_query_with_empty_args=True) as conn:
         assert conn.execute("SELECT '%%'", []).fetchall() == [("%",)]
@@ -585,6 +593,34 @@ def test_dtypes_of_numpy(url: str) -> None:
     for i, (sql, strict, nullable) in enumerate(kinds):
         assert found.dtype[f"n{i}"] == strict, sql
         assert found.dtype[f"o{i}"] == nullable, sql
+
+
+def test_dtypes_of_pandas(url: str) -> None:
+    kinds: tuple[tuple[str, str, str, str], ...] = (
+        ("TINYINT", "1", "int8", "float32"),
+        ("INT UNSIGNED", "1", "uint32", "float64"),
+        ("BIGINT", "1", "int64", "float64"),
+        ("DOUBLE", "1.5", "float64", "float64"),
+        ("DATE", "'2020-01-02'", "datetime64[s]", "datetime64[s]"),
+        ("DATETIME(6)", "'2020-01-02 03:04:05'", "datetime64[us]", "datetime64[us]"),
+        ("TIME", "'01:02:03'", "timedelta64[us]", "timedelta64[us]"),
+        ("DECIMAL(10,3)", "1.5", "object", "object"),
+        ("BLOB", "'x'", "object", "object"),
+    )
+    columns = ", ".join(
+        f"n{i} {sql} NOT NULL, o{i} {sql}" for i, (sql, _, _, _) in enumerate(kinds)
+    )
+    with s2.connect(url) as conn:
+        conn.query("DROP TABLE IF EXISTS framed")
+        conn.query(f"CREATE TABLE framed ({columns})")
+        values = ", ".join(f"{value}, NULL" for _, value, _, _ in kinds)
+        conn.query(f"INSERT INTO framed VALUES ({values})")
+        found: Any = conn.execute("SELECT * FROM framed", results_type="pandas").fetchall()
+        conn.query("DROP TABLE framed")
+    for i, (sql, _, strict, nullable) in enumerate(kinds):
+        assert str(found.dtypes[f"n{i}"]) == strict, sql
+        assert str(found.dtypes[f"o{i}"]) == nullable, sql
+        assert found[f"o{i}"].isna().all()
 
 
 def test_schemas_of_polars_and_arrow(url: str) -> None:

@@ -33,7 +33,8 @@ PATHS = {
     "DATETIME ROWID Binary DBAPISet NULL version_info get_client_info thread_safe "
     "install_as_MySQLdb DateFromTicks TimeFromTicks TimestampFromTicks Error MySQLError "
     "escape_string escape_dict escape_sequence connection cursors converters constants err",
-    "singlestoredb.mysql.connection": "Connection DEFAULT_CHARSET",
+    "singlestoredb.mysql.connection": "Connection DEFAULT_CHARSET DEFAULT_USER "
+    "MAX_PACKET_LEN TEXT_TYPES",
     "singlestoredb.mysql.cursors": " ".join(cursors.__all__),
     "singlestoredb.mysql.converters": "encoders decoders conversions escape_item escape_dict "
     "escape_sequence escape_set escape_bool escape_int escape_float escape_string "
@@ -41,8 +42,9 @@ PATHS = {
     "escape_datetime escape_date escape_struct_time Decimal2Literal through convert_bit "
     "Thing2Literal",
     "singlestoredb.mysql.constants": "CLIENT COMMAND CR ER FIELD_TYPE FLAG SERVER_STATUS",
-    "singlestoredb.mysql.err": "MySQLError Error Warning ProgrammingError",
-    "singlestoredb.mysql.charset": "charset_by_name charset_by_id",
+    "singlestoredb.mysql.err": "MySQLError Error Warning ProgrammingError error_map "
+    "raise_mysql_exception",
+    "singlestoredb.mysql.charset": "charset_by_name charset_by_id MBLENGTH",
     "singlestoredb.mysql.optionfile": "Parser",
     "singlestoredb.mysql.protocol": "MysqlPacket FieldDescriptorPacket OKPacketWrapper "
     "EOFPacketWrapper LoadLocalPacketWrapper dump_packet",
@@ -276,6 +278,27 @@ def test_constants() -> None:
     assert flags == 0x3AAA0D
     assert (client.LOCAL_FILES, client.MULTI_STATEMENTS, client.FOUND_ROWS) == (128, 1 << 16, 2)
     assert constants.CLIENT is client
+
+
+def test_error_packets() -> None:
+    from singlestoredb.mysql import err
+
+    assert err.error_map[1062] is s2.IntegrityError
+    assert all(issubclass(kind, s2.DatabaseError) for kind in err.error_map.values())
+    for number, kind in ((1062, s2.IntegrityError), (999, s2.InternalError)):
+        packet = b"\xff" + number.to_bytes(2, "little") + b"#23000words"
+        with pytest.raises(kind, match="words") as caught:
+            err.raise_mysql_exception(packet)
+        assert (caught.value.errno, caught.value.sqlstate) == (number, "23000")
+
+
+def test_mixins() -> None:
+    class Mine(cursors.DictCursorMixin, cursors.Cursor[Any, Any]):
+        pass
+
+    with s2.connect("embedded://") as conn, conn.cursor(Mine) as cursor:
+        cursor.execute("SELECT 1 AS a")
+        assert cursor.fetchone() == {"a": 1}
 
 
 def test_converters_by_their_old_names() -> None:

@@ -443,7 +443,7 @@ class AsyncMySQLConnection:
         self._stage = Stage.SENDING
         count = 0
         try:
-            async for piece in _pieces(name, stream):
+            async for piece in _pieces(name, stream, self._sync._params.max_allowed_packet):
                 packets, reader.sequence = _packets(piece, reader.sequence)
                 await flow.send_rest(flow.send(b"".join(packets)))
                 count += 1
@@ -741,10 +741,10 @@ def _packets(payload: bytes, sequence: int) -> tuple[list[bytes], int]:
 # -- files -----------------------------------------------------------------------------------
 
 
-async def _pieces(name: str, stream: Any) -> AsyncIterator[bytes]:
+async def _pieces(name: str, stream: Any, most: int) -> AsyncIterator[bytes]:
     """Iterate over the packets of a file or stream; what may block is read on a thread."""
     if name != infile.STREAM or not hasattr(stream, "__aiter__"):
-        packets = await in_thread(infile.packets, name, stream)
+        packets = await in_thread(infile.packets, name, stream, most)
         if isinstance(stream, (bytes, bytearray, memoryview, str)):
             for piece in packets:
                 yield piece
@@ -752,7 +752,7 @@ async def _pieces(name: str, stream: Any) -> AsyncIterator[bytes]:
             async for piece in _from_thread(packets):
                 yield piece
         return
-    cutter = infile.Cutter()
+    cutter = infile.Cutter(most)
     async for given in stream:
         for piece in cutter.add(given):
             yield piece

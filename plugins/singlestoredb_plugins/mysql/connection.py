@@ -306,7 +306,7 @@ class MySQLConnection:
         name, stream = self._permitted_file(wanted)
         failure: BaseException | None = None
         try:
-            for piece in infile.packets(name, stream):
+            for piece in infile.packets(name, stream, self._params.max_allowed_packet):
                 self.wire.send_payload(piece)
         except BaseException as exc:
             failure = exc

@@ -45,25 +45,26 @@ def _unquote(literal: str) -> str:
     return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), body, flags=re.DOTALL)
 
 
-def packets(name: str, stream: Any) -> Iterator[bytes]:
+def packets(name: str, stream: Any, most: int = _CHUNK) -> Iterator[bytes]:
     """Iterate over the contents of a named file, or of ``stream`` when the name is ``:stream:``.
 
-    Pieces are not empty and at most 64 KiB long.  Raises ``OperationalError`` when there is nothing
-    to read from.
+    Pieces are not empty and at most ``most`` bytes long, and never more than 64 KiB.  Raises
+    ``OperationalError`` when there is nothing to read from.
     """
     if name == STREAM:
-        return _pieces(_source(stream))
+        return _pieces(_source(stream), most)
     try:
         file = open(name, "rb")  # noqa: SIM115 - closed by the generator
     except OSError as exc:
         raise OperationalError(_NOT_FOUND, f"Can't find file {name!r} ({exc.strerror})") from exc
-    return _pieces(_read_file(file))
+    return _pieces(_read_file(file), most)
 
 
 class Cutter:
-    """Cuts and joins the pieces of a source into packets of a good size."""
+    """Cuts and joins the pieces of a source into packets of at most ``most`` bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = max(1, min(most, _CHUNK))
         self._pending: list[bytes] = []
         self._size = 0
 
@@ -80,12 +81,13 @@ class Cutter:
             )
         self._pending.append(data)
         self._size += len(data)
-        if self._size < _CHUNK:
+        most = self._most
+        if self._size < most:
             return []
         whole = b"".join(self._pending)
-        cut = len(whole) - len(whole) % _CHUNK
+        cut = len(whole) - len(whole) % most
         self._pending, self._size = [whole[cut:]], len(whole) - cut
-        return [whole[start : start + _CHUNK] for start in range(0, cut, _CHUNK)]
+        return [whole[start : start + most] for start in range(0, cut, most)]
 
     def rest(self) -> list[bytes]:
         """Return the last packet, if anything is left."""
@@ -93,8 +95,8 @@ class Cutter:
         return [rest] if rest else []
 
 
-def _pieces(source: Iterable[Any]) -> Iterator[bytes]:
-    cutter = Cutter()
+def _pieces(source: Iterable[Any], most: int) -> Iterator[bytes]:
+    cutter = Cutter(most)
     for piece in source:
         yield from cutter.add(piece)
     yield from cutter.rest()
