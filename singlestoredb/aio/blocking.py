@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from singlestoredb.connection import Connection
@@ -32,6 +34,10 @@ async def with_connection(conn: AsyncConnection, function: Callable[[Connection]
     face = Connection.__new__(Connection)
     # All that a session knows, shared with the connection on the loop; only the driver differs.
     face.__dict__.update(conn.__dict__)
+    face._lock = Lock()
+    face._stopped = False
+    # What is lost is the loop's to open again.
+    face._params = replace(conn._params, retry_reads=0)
     face._driver_connection = BlockingDriver(conn._opened(), asyncio.get_running_loop())
     try:
         return await in_thread(function, face)
@@ -62,6 +68,11 @@ class BlockingDriver:
     def autocommit(self) -> bool | None:
         """The server's autocommit state."""
         return self._driver.autocommit
+
+    @property
+    def in_transaction(self) -> bool | None:
+        """Whether a transaction is open."""
+        return self._driver.in_transaction
 
     @property
     def escapes_backslash(self) -> bool:
@@ -95,6 +106,14 @@ class BlockingDriver:
     def cancel(self) -> None:
         """Stop the statement that runs now."""
         self.wait(self._driver.cancel())
+
+    def abort(self) -> None:
+        """Break the connection."""
+        self._loop.call_soon_threadsafe(self._driver.terminate)
+
+    def reset(self) -> None:
+        """Give the session the state it had after connecting."""
+        self.wait(self._driver.reset())
 
     def close(self) -> None:
         """End the session."""

@@ -125,9 +125,11 @@ class AsyncConnection(BaseSession[AsyncDriverConnection]):
     def __del__(self) -> None:
         opened = self._driver_connection
         if opened is not None:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
-            self._driver_connection = None
-            opened.terminate()
+            try:  # a warning may be an error
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+            finally:
+                self._driver_connection = None
+                opened.terminate()
 
     def __repr__(self) -> str:
         return f"<singlestoredb.aio.AsyncConnection {self._where()}>"

@@ -323,6 +323,15 @@ class AsyncCursor(Generic[RowT, TableT]):
         self._cursor.arraysize = size
 
     @property
+    def max_stmt_length(self) -> int:
+        """Longest statement in bytes that ``executemany`` builds."""
+        return self._cursor.max_stmt_length
+
+    @max_stmt_length.setter
+    def max_stmt_length(self, size: int) -> None:
+        self._cursor.max_stmt_length = size
+
+    @property
     def description(self) -> tuple[Description, ...] | None:
         """The columns of the result; ``None`` when there is none."""
         return self._cursor.description

@@ -76,6 +76,8 @@ class AsyncConnectionPool:
     :meth:`open`.
     """
 
+    _closed = True
+
     def __init__(
         self,
         host: str | None = None,
@@ -108,7 +110,6 @@ class AsyncConnectionPool:
         self._check = check
         self._reset = reset
         self._arguments = {"host": host, **kwargs}
-        self._closed = True
         self._token = object()
         self._idle: deque[AsyncConnection] = deque()
         self._waiters: deque[asyncio.Future[AsyncConnection | None]] = deque()
@@ -201,9 +202,11 @@ class AsyncConnectionPool:
 
     def __del__(self) -> None:
         if not self._closed:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
-            for conn in self._idle:
-                conn.terminate()
+            try:  # a warning may be an error
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+            finally:
+                for conn in self._idle:
+                    conn.terminate()
 
     def _is_closed(self) -> PoolClosed:
         return PoolClosed(None, f"the pool {self.name!r} is not open")
