@@ -25,8 +25,10 @@ class Token(NamedTuple):
     compares."""
 
 
-_STRING = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\""
-_PLAIN_STRING = r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
+# Runs of plain characters are one step of the pattern, not one step each: a literal of megabytes
+# is scanned at the speed of a search.
+_STRING = r"'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'|\"[^\"\\]*(?:(?:\\.|\"\")[^\"\\]*)*\""
+_PLAIN_STRING = r"'[^']*(?:''[^']*)*'|\"[^\"]*(?:\"\"[^\"]*)*\""
 
 
 def _pattern(string: str) -> re.Pattern[str]:
