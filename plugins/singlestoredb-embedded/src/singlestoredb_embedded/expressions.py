@@ -361,6 +361,12 @@ class ExpressionParser(TokenStream):
             parts.append(self.identifier(any_word=True))
             if len(parts) == 3:
                 break
+        if self.at("(") and len(parts) < 3:  # a name in back-ticks, or with its database
+            self.next()
+            args = [] if self.at(")") else self.expression_list()
+            self.expect(")")
+            database = parts[0] if len(parts) == 2 else None
+            return Call(parts[-1].upper(), args, database=database)
         padded = [None] * (3 - len(parts)) + cast("list[str | None]", parts)
         return ColumnName(parts[-1], padded[1], padded[0])
 
