@@ -14,6 +14,7 @@ import inspect
 import ssl
 import urllib.parse
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -26,6 +27,7 @@ from .errors import MARK, error, unsupported
 from .lex import quote_identifier
 from .psql import CreateRoutine
 from .translate import convert
+from .translate.inline import EXTERNAL, once
 from .translate.typed import Typed
 from .types import JSON, LONGTEXT, SqlType, declared
 
@@ -114,7 +116,8 @@ class ExternalFunction:
         self._codec = wire.CODECS[self._format]
         self._in = [wire.Type.of(kind, self._format) for kind in self._kinds]
         self._out = [wire.Type.of(kind, self._format) for _, kind in self.columns]
-        self._name = quote_identifier(f"s2_external_{number}")
+        name = f"{EXTERNAL}{number}"
+        self._name = quote_identifier(name)
         self._pa: Any = pa
         returned = self._out[0].duckdb
         if create.table:
@@ -125,7 +128,7 @@ class ExternalFunction:
         types = [kind.duckdb for kind in self._in] or ["BIGINT"]
         create_function: Any = connection.create_function  # typed without the names below
         create_function(
-            f"s2_external_{number}",
+            name,
             _with_arity(self._run, len(types)),
             [duckdb.sqltype(name) for name in types],
             duckdb.sqltype(returned),
@@ -137,17 +140,20 @@ class ExternalFunction:
     def call(self, args: Iterable[Local]) -> str:
         """Return SQL of a call; the value of a table's is a list of structs ``c1``, ``c2``, …"""
         texts = [
-            wire.encode_sql(local.sql, kind, self._format)
+            once(local.sql, partial(wire.encode_sql, kind=kind, format=self._format))
             for local, kind in zip(args, self._kinds, strict=True)
         ]
         return f"{self._name}({', '.join(texts or ['0::BIGINT'])})"
 
     def result(self, sql: str, kind: SqlType) -> Typed:
-        """Return a value that came back, as one of the declared type; integers saturate."""
+        """Return a value that came back, as one of the declared type."""
         if kind.family == "json":
-            return Typed(convert.assign(Typed(sql, LONGTEXT), ColumnDef(self._create.name, JSON)),
-                         kind)  # fmt: skip
-        return Typed(wire.decode_sql(sql, kind, self._format), kind, exact=True)
+            column = ColumnDef(self._create.name, JSON)
+            return Typed(
+                once(sql, lambda name: convert.assign(Typed(name, LONGTEXT), column)), kind
+            )
+        decoded = once(sql, partial(wire.decode_sql, kind=kind, format=self._format))
+        return Typed(decoded, kind, exact=True)
 
     # -- what DuckDB calls -----------------------------------------------------------------
 
@@ -163,6 +169,10 @@ class ExternalFunction:
             body = self._codec.encode(arrays if self._in else [], self._in, rows)
             answer = self._post(body)
             ids, columns = self._codec.decode(answer, self._out)
+            columns = [
+                wire.saturated(column, kind)
+                for column, (_, kind) in zip(columns, self.columns, strict=True)
+            ]
             if self._create.table:
                 return wire.as_lists(ids, columns, rows)
             return wire.in_order(ids, columns[0], rows)

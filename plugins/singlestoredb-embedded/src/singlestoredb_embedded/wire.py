@@ -85,12 +85,9 @@ def encode_sql(sql: str, kind: SqlType, format: str) -> str:
 
 
 def decode_sql(sql: str, kind: SqlType, format: str) -> str:
-    """Return SQL that stores what came back; whole numbers saturate."""
+    """Return SQL that stores what came back."""
     family = kind.family
     storage = kind.storage
-    if kind.range is not None:
-        low, high = kind.range
-        return f"CAST(s2.clip({sql}, {low}, {high}) AS {storage})"
     if family == "binary" and format == "JSON":
         return f"from_base64({sql})"
     if family == "date" and format != "ARROW":
@@ -115,6 +112,19 @@ def decode_sql(sql: str, kind: SqlType, format: str) -> str:
 
 
 # -- results in DuckDB's shape ---------------------------------------------------------------
+
+
+def saturated(column: Any, kind: SqlType) -> Any:
+    """Return whole numbers brought into the range of their declared type."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    bounds = kind.range
+    if bounds is None or not pa.types.is_integer(column.type):
+        return column
+    low, high = (pa.scalar(bound, column.type) for bound in bounds)
+    column = pc.if_else(pc.less(column, low), low, column)
+    return pc.if_else(pc.greater(column, high), high, column)
 
 
 def in_order(ids: Any, column: Any, rows: int) -> Any:

@@ -6,6 +6,7 @@ it.  So a function runs wherever an expression does, inside DuckDB and without a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,14 +49,40 @@ def arguments(function: psql.CreateRoutine, args: list[Typed]) -> dict[str, Loca
             if not isinstance(parameter.default, nodes.Literal):
                 raise unsupported("a DEFAULT of a parameter that is not a constant")
             value = literal(parameter.default)
-        sql = convert.assign(value, ColumnDef(parameter.name, kind, parameter.nullable))
-        if not parameter.nullable and value.nullable:
-            message = f"'{parameter.name}' of `{function.name}` cannot be null"
-            sql = f"CASE WHEN {value.sql} IS NULL THEN {_failure(1048, message)} ELSE {sql} END"
+        sql = _argument(function, parameter, kind, value)
         names[parameter.name.lower()] = Local(
             parameter.type, kind, None, f"CAST({sql} AS {kind.storage})"
         )
     return names
+
+
+def _argument(
+    function: psql.CreateRoutine, parameter: psql.Parameter, kind: SqlType, value: Typed
+) -> str:
+    column = ColumnDef(parameter.name, kind)
+    message = f"'{parameter.name}' of `{function.name}` cannot be null"
+    if parameter.nullable or not value.nullable:
+        return convert.assign(value, column)
+    if value.is_null:
+        raise error(1048, message)
+
+    def checked(name: str) -> str:
+        stored = convert.assign(replace(value, sql=name), column)
+        return f"CASE WHEN {name} IS NULL THEN {_failure(1048, message)} ELSE {stored} END"
+
+    return once(value.sql, checked)
+
+
+EXTERNAL = "s2_external_"
+"""Starts the names of external functions in DuckDB."""
+
+
+def once(sql: str, make: Callable[[str], str]) -> str:
+    """Return what ``make`` makes of ``sql``, so that an external function in it is called once
+    however often ``make`` writes it."""
+    if EXTERNAL not in sql:
+        return make(sql)
+    return f"list_transform([{sql}], lambda s2v: {make('s2v')})[1]"
 
 
 def _failure(number: int, message: str) -> str:
