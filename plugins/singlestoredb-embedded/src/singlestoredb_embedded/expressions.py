@@ -286,6 +286,9 @@ class ExpressionParser(TokenStream):
             following.binary = True
             return following
         if token.kind == "word":
+            if word == "ROW" and self.peek().word == "(":
+                self.next()
+                return self._parenthesis()
             if self.peek().word == "(" and (word not in RESERVED or word in _CALLABLE_RESERVED
                                             or word in ("EXISTS", "CONVERT")):  # fmt: skip
                 return self._call()
@@ -307,9 +310,6 @@ class ExpressionParser(TokenStream):
             if word == "DEFAULT":
                 self.next()
                 return Default()
-            if word == "ROW" and self.peek().word == "(":
-                self.next()
-                return self._parenthesis()
         if self.at_identifier():
             return self._column()
         raise self.fail()

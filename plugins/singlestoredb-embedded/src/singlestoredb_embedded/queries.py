@@ -401,8 +401,12 @@ class QueryParser(ExpressionParser):
             pass
         if self.accept("FROM"):
             first = self.table_name()
-            if self.accept("USING"):
-                delete = Delete([first], self.sources())
+            if self.at_any(",", "USING"):
+                targets = [first]
+                while self.accept(","):
+                    targets.append(self._target())
+                self.expect("USING")
+                delete = Delete(targets, self.sources())
             else:
                 delete = Delete([first], first)
         else:
