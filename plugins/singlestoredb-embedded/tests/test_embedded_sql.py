@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 import singlestoredb as s2
+from singlestoredb_embedded.lex import split_statements, tokenize
 
 
 @pytest.fixture
@@ -128,14 +130,16 @@ def test_query(shop: Any, sql: str, expected: list[Any]) -> None:
         ("", 1065), (" ; ", 1065),
         ("SELECT MATCH (name) AGAINST ('x') FROM customers", 1235),
         ("SELECT GEOGRAPHY_DISTANCE('a', 'b')", 1235),
-        ("EXPLAIN SELECT 1", 1235),
-        ("SAVEPOINT a", 1235), ("ROLLBACK TO a", 1235),
+        ("EXPLAIN EXTENDED SELECT 1", 1235), ("EXPLAIN SELECT * FROM nowhere", 1146),
+        ("ROLLBACK TO a", 1305), ("RELEASE SAVEPOINT a", 1305),
         ("CREATE PIPELINE p AS LOAD DATA FS 'x' INTO TABLE t", 1235),
-        ("CREATE PROCEDURE p() AS BEGIN END", 1235),
         ("CREATE LINK l AS S3", 1235),
         ("CREATE AGGREGATE a(x INT) RETURNS INT", 1235),
         ("BACKUP DATABASE main TO 'x'", 1235),
-        ("CALL p()", 1235), ("ECHO p()", 1235),
+        ("CALL p()", 1305), ("ECHO p()", 1305), ("SELECT * FROM p(1)", 1305),
+        ("SELECT id FROM customers FOR UPDATE NOWAIT", 1235),
+        ("SELECT id FROM customers INTO @x", 1172),
+        ("SELECT id INTO @x FROM customers LIMIT 0", 1329),
         ("SELECT 1 INTO OUTFILE 'x'", 1235),
         ("SHOW LEAVES", 1235),
         ("SELECT @@nosuch", 1193), ("SET nosuch = 1", 1193),
@@ -150,9 +154,9 @@ def test_refused_query(shop: Any, sql: str, errno: int) -> None:
 
 
 def test_refusals_name_the_feature(engine: Any) -> None:
-    exc = engine.error("SAVEPOINT a")
+    exc = engine.error("BACKUP DATABASE main TO 'x'")
     assert isinstance(exc, s2.NotSupportedError)
-    assert exc.errmsg == "embedded engine: SAVEPOINT is not supported"
+    assert exc.errmsg == "embedded engine: BACKUP is not supported"
     assert exc.sqlstate == "42000"
     exc = engine.error("SELECT 1 +\n* FROM t WHERE")
     assert isinstance(exc, s2.ProgrammingError)
@@ -564,3 +568,84 @@ def test_translations_are_shared_between_constants(shop: Any) -> None:
     assert shop("SELECT id FROM orders WHERE id = 1") == [(1,)]
     assert shop("SELECT 1 = 2, name FROM customers WHERE id = 1") == [(0, "Ann")]
     assert shop("SELECT name FROM customers WHERE 'it''s' = 'it\\'s' AND id = 1") == [("Ann",)]
+
+
+def test_select_into(shop: Any) -> None:
+    shop("SELECT COUNT(*), MAX(name) INTO @n, @m FROM customers")
+    assert shop("SELECT @n, @m = (SELECT MAX(name) FROM customers)") == [(4, 1)]
+    shop("SELECT TIME '01:02:03' INTO @t")
+    assert shop("SELECT @t = TIME '01:02:03'") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "first"),
+    [
+        ("EXPLAIN SELECT name FROM customers WHERE id = 1", None),
+        ("DESCRIBE SELECT 1", None),
+        ("EXPLAIN INSERT INTO customers (id) VALUES (1), (2)", "INSERT INTO customers: 2 rows"),
+        ("EXPLAIN INSERT INTO customers SELECT * FROM customers", "INSERT INTO customers"),
+        ("EXPLAIN REPLACE INTO customers SELECT * FROM customers", "REPLACE INTO customers"),
+        ("EXPLAIN UPDATE customers SET name = 'x', city = 'y' WHERE id = 1",
+         "UPDATE of name, city"),
+        ("EXPLAIN DELETE FROM customers WHERE id > 2", "DELETE FROM customers"),
+    ],
+)  # fmt: skip
+def test_explain(shop: Any, sql: str, first: str | None) -> None:
+    before = shop("SELECT * FROM customers ORDER BY id")
+    with shop.connection.cursor("tuples") as cursor:
+        cursor.execute(sql)
+        assert [column[0] for column in cursor.description] == ["EXPLAIN"]
+        lines = [row[0] for row in cursor.fetchall()]
+    assert all(isinstance(line, str) and "\n" not in line for line in lines)
+    if first is not None:
+        assert lines[0] == first
+    if "FROM customers" in sql:
+        assert any("customers" in line for line in lines)
+    assert shop("SELECT * FROM customers ORDER BY id") == before
+
+
+def test_explain_of_a_table_describes_it(shop: Any) -> None:
+    assert shop("EXPLAIN customers") == shop("DESCRIBE customers")
+
+
+def test_a_routines_body_is_one_statement() -> None:
+    sql = """
+    SELECT 1; CREATE PROCEDURE p() AS DECLARE a INT; b INT = CASE 1 WHEN 1 THEN 2 END;
+    BEGIN IF a THEN ECHO SELECT IF(1, 2, 3); END IF; WHILE a DO a = 1; END WHILE;
+      LOOP EXIT; END LOOP; BEGIN a = CASE WHEN b THEN IF(b, 1, 2) ELSE IF(b, 1, 2) END; END; END;
+    CREATE FUNCTION f() RETURNS TABLE AS RETURN SELECT 2; SELECT 3;
+    CREATE OR REPLACE FUNCTION f() RETURNS INT AS BEGIN RETURN 1; END; SELECT 4
+    """
+    groups = split_statements(sql, tokenize(sql))
+    assert [group[0].text for group in groups] == [
+        "SELECT", "CREATE", "CREATE", "SELECT", "CREATE", "SELECT",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("backslash", [True, False])
+def test_string_literals(backslash: bool) -> None:
+    texts = ["''", "'a'", "'it''s'", "''''", '"dq"', '"d""q"', "'\n'", "'\"'", "'a''''b'"]
+    if backslash:
+        texts += [r"'a\'b'", r"'\\\''", r'"a\"b"', r"'a\\'"]
+    else:
+        texts += ["'a\\'"]
+    for text in texts:
+        tokens = tokenize(f"{text},{text}", backslash=backslash)
+        assert [token.text for token in tokens] == [text, ",", text, ""], text
+    for text in ("'", "'a", "'''", '"a', r"'a\'" if backslash else "'a'b'"):
+        with pytest.raises(s2.ProgrammingError):
+            tokenize(text, backslash=backslash)
+
+
+def test_long_literals_need_little_memory(engine: Any) -> None:
+    # The pattern must not keep a state per character.
+    text = "x" * 2_000_000 + "''" + "y" * 1000
+    tracemalloc.start()
+    try:
+        tokens = tokenize(f"SELECT '{text}'")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(tokens) == 3
+    assert peak < 8_000_000
+    assert engine(f"SELECT LENGTH('{text}')") == [(2_001_001,)]

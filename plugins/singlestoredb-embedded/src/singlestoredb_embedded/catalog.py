@@ -11,10 +11,13 @@ import json
 import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import error
 from .types import AUTO, MULTIPLE, PRIMARY, UNIQUE, SqlType
+
+if TYPE_CHECKING:
+    from .psql import CreateRoutine
 
 SYSTEM_SCHEMA = "__s2"
 INFORMATION_SCHEMA = "information_schema"
@@ -135,11 +138,44 @@ class Table:
         return cls(columns=columns, keys=keys, **data)
 
 
+@dataclass
+class Routine:
+    """A procedure or a function, kept as its source."""
+
+    kind: str
+    """``PROCEDURE``, ``FUNCTION`` or ``EXTERNAL FUNCTION``."""
+    database: str
+    name: str
+    text: str
+    """The CREATE statement from the word PROCEDURE, FUNCTION or EXTERNAL on."""
+    backslash: bool = True
+    """Whether a backslash escaped in its string literals."""
+    parsed: CreateRoutine | None = None
+    """The syntax tree, once it was needed."""
+    number: int = 0
+    """Number of an external function's counterpart in DuckDB; 0 until it was called."""
+
+    def to_json(self) -> str:
+        """Return the definition for ``__s2.objects``."""
+        return json.dumps({"kind": self.kind, "text": self.text, "backslash": self.backslash})
+
+    @classmethod
+    def from_json(cls, database: str, name: str, text: str) -> Routine:
+        """Read what ``to_json`` wrote."""
+        data: dict[str, Any] = json.loads(text)
+        return cls(data["kind"], database, name, data["text"], data["backslash"])
+
+
 class Catalog:
-    """Databases and tables of one engine.  Reads need no lock; changes come one at a time."""
+    """Databases, tables and routines of one engine.
+
+    Reads need no lock; changes come one at a time.
+    """
 
     def __init__(self) -> None:
         self.databases: dict[str, dict[str, Table]] = {}
+        self.routines: dict[tuple[str, str], Routine] = {}
+        """(database, lower-case name) → procedure or function."""
         self.version = 0
         """Grows with every change: what was compiled under another one may be stale."""
         self._lock = threading.Lock()
@@ -147,9 +183,12 @@ class Catalog:
     def load(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
         """Fill from rows (kind, database, name, definition) of ``__s2.objects``."""
         tables = []
-        for kind, database, _name, definition in rows:
+        for kind, database, name, definition in rows:
             if kind == "database":
                 self.databases[database] = {}
+            elif kind == "routine":
+                routine = Routine.from_json(database, name, definition)
+                self.routines[database, name.lower()] = routine
             else:
                 tables.append(Table.from_json(definition))
         for table in tables:
@@ -169,6 +208,8 @@ class Catalog:
         """Forget a database with everything in it."""
         with self._lock:
             del self.databases[name]
+            for key in [key for key in self.routines if key[0] == name]:
+                del self.routines[key]
             self.version += 1
 
     def find(self, database: str, name: str) -> Table | None:
@@ -185,4 +226,20 @@ class Catalog:
         """Forget a table."""
         with self._lock:
             self.databases[database].pop(name, None)
+            self.version += 1
+
+    def routine(self, database: str, name: str) -> Routine | None:
+        """Return a procedure or function, or ``None``."""
+        return self.routines.get((database, name.lower()))
+
+    def put_routine(self, routine: Routine) -> None:
+        """Record a new or replaced procedure or function."""
+        with self._lock:
+            self.routines[routine.database, routine.name.lower()] = routine
+            self.version += 1
+
+    def remove_routine(self, routine: Routine) -> None:
+        """Forget a procedure or function."""
+        with self._lock:
+            self.routines.pop((routine.database, routine.name.lower()), None)
             self.version += 1

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import nodes
+from . import external, functions, nodes, psql
 from . import statements as st
-from .catalog import INFORMATION_SCHEMA, SYSTEM_SCHEMA, ColumnDef, Key, Table
+from .catalog import INFORMATION_SCHEMA, SYSTEM_SCHEMA, ColumnDef, Key, Routine, Table
 from .dml import describe, recompute, writable
 from .engine import schema_of
 from .errors import error, unsupported
@@ -548,7 +548,67 @@ def _zero(kind: SqlType) -> str:
     return "'{}'" if kind.family == "json" else "''"
 
 
+# -- routines --------------------------------------------------------------------------------
+
+
+def _word(kind: str) -> str:
+    return kind.removeprefix("EXTERNAL ")
+
+
+def _create_routine(session: Session, create: psql.CreateRoutine) -> int:
+    database = _database(session, create.database)
+    catalog = session.engine.catalog
+    word = _word(create.kind)
+    existing = catalog.routine(database, create.name)
+    if existing is not None and not (create.replace and _word(existing.kind) == word):
+        message = f"{_word(existing.kind)} {create.name} already exists"
+        if create.if_not_exists:
+            session.warn("Note", 1304, message)
+            return 0
+        raise error(1304, message)
+    if word == "PROCEDURE" and create.name.upper() in functions.FUNCTIONS:
+        raise error(1304, f"{create.name} is the name of a built-in function")
+    if create.service is not None:
+        external.check(create)
+    if create.service is not None and create.service.link:
+        session.warn_inert(f"the LINK {create.service.link} of an external function")
+    routine = Routine(create.kind, database, create.name, create.text, session.backslash)
+
+    def work(run: Run) -> None:
+        if existing is not None:
+            _forget_routine(run, existing)
+        run(f"INSERT INTO {_OBJECTS} VALUES ('routine', {quote_string(database)}, "
+            f"{quote_string(routine.name)}, {quote_string(routine.to_json())})")  # fmt: skip
+
+    _apply(session, [], work)
+    catalog.put_routine(routine)
+    return 0
+
+
+def _forget_routine(run: Run, routine: Routine) -> None:
+    run(
+        f"DELETE FROM {_OBJECTS} WHERE kind = 'routine' AND database = "
+        f"{quote_string(routine.database)} AND lower(name) = {quote_string(routine.name.lower())}"
+    )
+
+
+def _drop_routine(session: Session, statement: st.DropRoutine) -> int:
+    database = _database(session, statement.database)
+    routine = session.engine.catalog.routine(database, statement.name)
+    if routine is None or _word(routine.kind) != statement.kind:
+        message = f"{statement.kind} {database}.{statement.name} does not exist"
+        if statement.if_exists:
+            session.warn("Note", 1305, message)
+            return 0
+        raise error(1305, message)
+    _apply(session, [], lambda run: _forget_routine(run, routine))
+    session.engine.catalog.remove_routine(routine)
+    return 0
+
+
 _HANDLERS: dict[type, Callable[..., int]] = {
+    psql.CreateRoutine: _create_routine,
+    st.DropRoutine: _drop_routine,
     st.CreateDatabase: _create_database,
     st.DropDatabase: _drop_database,
     st.CreateTable: _create_table,

@@ -123,8 +123,11 @@ def insert(session: Session, node: nodes.Insert) -> Changed:
     return session.change([table], work, no_replay=lambda: _random(translator))
 
 
+_UNREPEATABLE = "RAND(), UUID() and external functions cannot be repeated"
+
+
 def _random(translator: QueryTranslator) -> str | None:
-    return "RAND() and UUID() cannot be repeated" if translator.random else None
+    return _UNREPEATABLE if translator.random else None
 
 
 def insert_columns(table: Table, names: list[str] | None) -> list[ColumnDef]:

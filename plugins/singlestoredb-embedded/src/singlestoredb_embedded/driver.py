@@ -8,9 +8,10 @@ connections of the process with that name share, ``embedded:///file.db`` and
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from singlestoredb.exceptions import InterfaceError, OperationalError
+from singlestoredb.exceptions import Error, InterfaceError, OperationalError
 from singlestoredb_hookspecs import (
     ConnectionParams,
     DriverCapability,
@@ -23,6 +24,7 @@ from singlestoredb_hookspecs import (
 
 from .arrow import BatchQueue, BatchReader
 from .engine import DEFAULT_DATABASE, open_engine
+from .interpreter import Called
 from .parser import StatementParser
 from .results import Outcome, Rows, converters
 from .session import Changed, Session
@@ -39,6 +41,7 @@ _CAPABILITIES = (
     | DriverCapability.CANCEL
     | DriverCapability.TYPED_RESULTS
     | DriverCapability.VECTORS
+    | DriverCapability.STORED_PROCEDURES
 )
 
 
@@ -157,7 +160,67 @@ class EmbeddedConnection:
             return Outcome(
                 outcome.affected, outcome.last_insert_id, len(session.warnings), following
             )
+        if isinstance(outcome, Called):
+            return self._called(session, outcome, following)
         return self._rows(session, outcome, request, following)
+
+    def _called(
+        self, session: Session, called: Called, following: Callable[[], ResultStream | None]
+    ) -> ResultStream:
+        """Run a procedure to its end, whether its results are read or not, as a server does.
+
+        Its results are kept in memory.  An error comes where it happened: at once, or behind the
+        results before it.
+        """
+        produced: list[Callable[[Callable[[], ResultStream | None]], ResultStream]] = []
+        failure: Error | None = None
+        try:
+            for outcome, _ in called.steps:
+                if isinstance(outcome, Changed):
+                    produced.append(partial(self._outcome, outcome, len(session.warnings)))
+                else:
+                    queue, rows = self._received(session, outcome)
+                    warnings = len(session.warnings)
+                    produced.append(partial(self._kept, outcome, queue, rows, warnings))
+        except Error as exc:
+            if not produced:
+                raise
+            failure = exc
+
+        def result(index: int) -> ResultStream | None:
+            if index < len(produced):
+                return produced[index](lambda: result(index + 1))
+            if failure is not None:
+                raise failure
+            return following()
+
+        first = result(0)
+        assert first is not None
+        return first
+
+    @staticmethod
+    def _outcome(
+        outcome: Changed, warnings: int, following: Callable[[], ResultStream | None]
+    ) -> ResultStream:
+        return Outcome(outcome.affected, outcome.last_insert_id, warnings, following)
+
+    def _received(self, session: Session, selected: Selected) -> tuple[BatchQueue, int]:
+        capsule, free = session.open(selected, own_cursor=False)
+        queue = BatchQueue(list(selected.fields), BatchReader(capsule), keep=True)
+        try:
+            return queue, session.receive(queue.load)
+        finally:
+            free()
+
+    def _kept(
+        self,
+        selected: Selected,
+        queue: BatchQueue,
+        rows: int,
+        warnings: int,
+        following: Callable[[], ResultStream | None],
+    ) -> Rows:
+        return self._stream(selected, queue, rows, warnings, following, lambda: None)
 
     def _rows(
         self,
@@ -172,23 +235,35 @@ class EmbeddedConnection:
         affected = -1
         if not streamed:
             affected = session.receive(queue.load)
-        params = self._params
-        result = Rows(
-            selected,
-            queue,
-            affected=affected,
-            warnings=len(session.warnings),
-            converters=converters(
-                selected.types, selected.columns, parse_json=params.parse_json, custom=params.conv
-            ),
-            following=following,
-            on_close=free,
-            on_error=session.stream_error,
-        )
+        warnings = len(session.warnings)
+        result = self._stream(selected, queue, affected, warnings, following, free)
         if streamed:
             self._finish()
             self._open_result = result
         return result
+
+    def _stream(
+        self,
+        selected: Selected,
+        queue: BatchQueue,
+        affected: int,
+        warnings: int,
+        following: Callable[[], ResultStream | None],
+        on_close: Callable[[], None],
+    ) -> Rows:
+        params = self._params
+        return Rows(
+            selected,
+            queue,
+            affected=affected,
+            warnings=warnings,
+            converters=converters(
+                selected.types, selected.columns, parse_json=params.parse_json, custom=params.conv
+            ),
+            following=following,
+            on_close=on_close,
+            on_error=self.session.stream_error,
+        )
 
     # -- transactions ----------------------------------------------------------------------
 

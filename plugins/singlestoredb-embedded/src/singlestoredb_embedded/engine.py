@@ -24,6 +24,9 @@ from .locks import LockManager
 from .variables import GLOBAL_DEFAULTS
 
 if TYPE_CHECKING:
+    from .catalog import Routine
+    from .external import ExternalFunction
+    from .psql import CreateRoutine
     from .session import Session
 
 DEFAULT_DATABASE = "main"
@@ -54,6 +57,9 @@ class Engine:
         """Sessions that hold the engine open."""
         self.sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
         self.ids = itertools.count(1)
+        self._externals: dict[int, ExternalFunction] = {}
+        """External functions that were called, by :attr:`Routine.number`."""
+        self._externals_lock = threading.Lock()
         self.root = self._open()
         self._prepare()
 
@@ -106,6 +112,17 @@ class Engine:
             )
             rows = [("database", DEFAULT_DATABASE, DEFAULT_DATABASE, "")]
         self.catalog.load(rows)
+
+    def external(self, routine: Routine, create: CreateRoutine) -> ExternalFunction:
+        """Return what DuckDB calls an external function by; the first call makes it."""
+        from .external import ExternalFunction
+
+        with self._externals_lock:
+            if not routine.number:
+                number = len(self._externals) + 1
+                self._externals[number] = ExternalFunction(create, self.root, number)
+                routine.number = number
+            return self._externals[routine.number]
 
     def close(self) -> None:
         """Close the file."""

@@ -109,7 +109,7 @@ _DUCKDB: list[tuple[str, int, Callable[[re.Match[str]], str] | None]] = [
     (r"(More than one row|Subquery returns more than 1 row)", 1242,
      lambda m: "Subquery returns more than 1 row"),
     (r"INTERRUPT", 1317, lambda m: "Query execution was interrupted"),
-    (r"[Oo]verflow in \w+ of|[Oo]ut of range", 1690,
+    (r"[Oo]verflow (?:in \w+ of|on )|[Oo]ut of range", 1690,
      lambda m: "BIGINT or DECIMAL value is out of range in an expression"),
     (r"Could not convert string|Conversion Error", 1366, None),
     (r"Conflict|conflict", 1213,

@@ -286,6 +286,9 @@ class ExpressionParser(TokenStream):
             following.binary = True
             return following
         if token.kind == "word":
+            if word == "ROW" and self.peek().word == "(":
+                self.next()
+                return self._parenthesis()
             if self.peek().word == "(" and (word not in RESERVED or word in _CALLABLE_RESERVED
                                             or word in ("EXISTS", "CONVERT")):  # fmt: skip
                 return self._call()
@@ -307,9 +310,6 @@ class ExpressionParser(TokenStream):
             if word == "DEFAULT":
                 self.next()
                 return Default()
-            if word == "ROW" and self.peek().word == "(":
-                self.next()
-                return self._parenthesis()
         if self.at_identifier():
             return self._column()
         raise self.fail()
@@ -361,6 +361,12 @@ class ExpressionParser(TokenStream):
             parts.append(self.identifier(any_word=True))
             if len(parts) == 3:
                 break
+        if self.at("(") and len(parts) < 3:  # a name in back-ticks, or with its database
+            self.next()
+            args = [] if self.at(")") else self.expression_list()
+            self.expect(")")
+            database = parts[0] if len(parts) == 2 else None
+            return Call(parts[-1].upper(), args, database=database)
         padded = [None] * (3 - len(parts)) + cast("list[str | None]", parts)
         return ColumnName(parts[-1], padded[1], padded[0])
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from .catalog import INFORMATION_SCHEMA, ColumnDef, Table
-from .types import BIGINT, BINARY, LONGTEXT, SqlType
+from .catalog import INFORMATION_SCHEMA, ColumnDef, Routine, Table
+from .psql import CreateRoutine, VariableType
+from .types import BIGINT, BINARY, LONGTEXT, SqlType, declared
 
 if TYPE_CHECKING:
     from .session import Session
@@ -230,6 +231,69 @@ def _global_variables(session: Session) -> VirtualTable:
     return columns, [(n, str(v)) for n, v in sorted(session.engine.globals.items())]
 
 
+def _routines(session: Session) -> VirtualTable:
+    columns = [
+        ("SPECIFIC_NAME", _NAME), ("ROUTINE_CATALOG", _TEXT), ("ROUTINE_SCHEMA", _NAME),
+        ("ROUTINE_NAME", _NAME), ("ROUTINE_TYPE", _NAME), ("DTD_IDENTIFIER", LONGTEXT),
+        ("ROUTINE_BODY", _NAME), ("ROUTINE_DEFINITION", LONGTEXT), ("EXTERNAL_NAME", LONGTEXT),
+        ("EXTERNAL_LANGUAGE", _NAME), ("PARAMETER_STYLE", _NAME), ("IS_DETERMINISTIC", _NAME),
+        ("SQL_DATA_ACCESS", _NAME), ("SECURITY_TYPE", _NAME), ("SQL_MODE", _TEXT),
+        ("ROUTINE_COMMENT", _TEXT), ("DEFINER", _NAME), ("CHARACTER_SET_CLIENT", _NAME),
+        ("COLLATION_CONNECTION", _NAME), ("DATABASE_COLLATION", _NAME),
+    ]  # fmt: skip
+    rows: list[tuple[Any, ...]] = []
+    for routine, create in _parsed(session):
+        word = routine.kind.removeprefix("EXTERNAL ")
+        service = create.service
+        rows.append((
+            routine.name, "def", routine.database, routine.name, word, _returned(create),
+            "EXTERNAL" if service else "SQL", routine.text, service.url if service else None,
+            None, "SQL", "NO", "CONTAINS SQL", "DEFINER", str(session.variable("sql_mode")), "",
+            f"{session.user}@%", "utf8mb4", COLLATION, COLLATION,
+        ))  # fmt: skip
+    return columns, rows
+
+
+def _parsed(session: Session) -> Iterator[tuple[Routine, CreateRoutine]]:
+    for _, routine in sorted(session.engine.catalog.routines.items()):
+        yield routine, session.parsed(routine)
+
+
+def _returned(create: CreateRoutine) -> str | None:
+    """Return the type that a routine returns, ``None`` when it returns nothing."""
+    return None if create.returns is None else _spelled(create.returns, table=create.table)
+
+
+def _spelled(kind: VariableType, *, table: bool = False) -> str:
+    if kind.type is not None:
+        return declared(kind.type).show()
+    if kind.element is not None:
+        return f"array({_spelled(kind.element)})"
+    fields = ", ".join(f"{name} {declared(type_).show()}" for name, type_ in kind.fields)
+    return f"{'table' if table else kind.kind}({fields})"
+
+
+def _parameters(session: Session) -> VirtualTable:
+    columns = [
+        ("SPECIFIC_CATALOG", _TEXT), ("SPECIFIC_SCHEMA", _NAME), ("SPECIFIC_NAME", _NAME),
+        ("ORDINAL_POSITION", BIGINT), ("PARAMETER_MODE", _NAME), ("PARAMETER_NAME", _NAME),
+        ("DATA_TYPE", _NAME), ("DTD_IDENTIFIER", LONGTEXT), ("ROUTINE_TYPE", _NAME),
+    ]  # fmt: skip
+    rows: list[tuple[Any, ...]] = []
+    for routine, create in _parsed(session):
+        word = routine.kind.removeprefix("EXTERNAL ")
+        described = [("IN", p.name, p.type) for p in create.parameters]
+        start = 1
+        if create.returns is not None and create.returns.type is not None:
+            described.insert(0, (None, None, create.returns))  # type: ignore[arg-type]  # as MySQL has it
+            start = 0
+        for position, (mode, name, kind) in enumerate(described, start):
+            data_type = declared(kind.type).kind.lower() if kind.type else kind.kind
+            rows.append(("def", routine.database, routine.name, position, mode, name, data_type,
+                         _spelled(kind), word))  # fmt: skip
+    return columns, rows
+
+
 _TABLES: dict[str, Callable[[Session], VirtualTable]] = {
     "schemata": _schemata,
     "tables": _all_tables,
@@ -241,6 +305,8 @@ _TABLES: dict[str, Callable[[Session], VirtualTable]] = {
     "character_sets": _character_sets,
     "collations": _collations,
     "processlist": _processlist,
+    "routines": _routines,
+    "parameters": _parameters,
     "global_variables": _global_variables,
 }
 

@@ -25,8 +25,10 @@ class Token(NamedTuple):
     compares."""
 
 
-_STRING = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\""
-_PLAIN_STRING = r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
+# Runs of plain characters are one step of the pattern, not one step each: a literal of megabytes
+# is scanned at the speed of a search.
+_STRING = r"'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'|\"[^\"\\]*(?:(?:\\.|\"\")[^\"\\]*)*\""
+_PLAIN_STRING = r"'[^']*(?:''[^']*)*'|\"[^\"]*(?:\"\"[^\"]*)*\""
 
 
 def _pattern(string: str) -> re.Pattern[str]:
@@ -36,11 +38,11 @@ def _pattern(string: str) -> re.Pattern[str]:
   | (?P<hex>[xX]'[0-9a-fA-F]*'|0x[0-9a-fA-F]+\b)
   | (?P<bits>[bB]'[01]*'|0b[01]+\b)
   | (?P<string>(?:[nN]|_[a-zA-Z0-9]+\s*)?(?:{string}))
-  | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
+  | (?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][-+]?\d+)?)
   | (?P<word>[^\W\d][\w$]*|\$\w[\w$]*)
   | (?P<quoted>`(?:[^`]|``)*`)
   | (?P<variable>@@?(?:[\w.$]+|`(?:[^`]|``)*`|'[^']*'))
-  | (?P<op><=>|!:>|::\$|::%|<\*>|<->|->>|:>|::|:=|->|<<|>>|<=|>=|<>|!=|&&|\|\|
+  | (?P<op>\.\.|<=>|!:>|::\$|::%|<\*>|<->|->>|:>|::|:=|->|<<|>>|<=|>=|<>|!=|&&|\|\|
         |[-+*/%<>=(),.;~!^&|{{}}\[\]:?])
     """,
         re.VERBOSE | re.DOTALL,
@@ -80,18 +82,67 @@ def tokenize(sql: str, *, backslash: bool = True) -> list[Token]:
 
 def split_statements(sql: str, tokens: list[Token]) -> list[list[Token]]:
     """Group ``tokens`` by the semicolons between statements; each group ends with its own
-    ``end`` token.  Empty statements are dropped."""
+    ``end`` token.  Empty statements are dropped, and a routine's body is part of its statement."""
     groups: list[list[Token]] = []
     current: list[Token] = []
+    body: _Body | None = None
     for token in tokens:
+        if body is not None and body.is_open:
+            body.take(token)
+            if token.kind != "end":
+                current.append(token)
+                continue
         if token.word == ";" or token.kind == "end":
             if current:
                 at = token.start
                 groups.append([*current, Token("end", "", at, at, "")])
-            current = []
+            current, body = [], None
         else:
             current.append(token)
+            if token.word == "AS" and body is None and _makes_routine(current):
+                body = _Body()
     return groups
+
+
+def _makes_routine(tokens: list[Token]) -> bool:
+    """Whether a statement that begins with these tokens is CREATE PROCEDURE or FUNCTION."""
+    if tokens[0].word != "CREATE":
+        return False
+    for token in tokens:
+        if token.word in ("PROCEDURE", "FUNCTION"):
+            return True
+        if token.word in ("EXTERNAL", "AGGREGATE", "TABLE", "VIEW", "("):
+            break
+    return False
+
+
+class _Body:
+    """Tells where a routine's body ends, from its tokens one by one."""
+
+    def __init__(self) -> None:
+        self.is_open = True
+        self._open: list[str] = []
+        """Words whose END is awaited."""
+        self._before = "AS"
+
+    def take(self, token: Token) -> None:
+        """Go on by one token."""
+        word, before = token.word, self._before
+        if before == "AS" and word not in ("BEGIN", "DECLARE") and not self._open:
+            self.is_open = False  # a body that is one query
+        elif before == "END" and word in ("IF", "LOOP", "WHILE", "CASE"):
+            pass
+        elif word in ("BEGIN", "LOOP", "DO", "CASE") or (
+            word == "IF" and before in _BOUNDARY and self._open[-1:] != ["CASE"]
+        ):
+            self._open.append(word)
+        elif word == "END" and self._open:
+            self.is_open = self._open.pop() != "BEGIN" or bool(self._open)
+        self._before = word
+
+
+_BOUNDARY = {";", "BEGIN", "THEN", "ELSE", "LOOP", "DO"}
+"""Words behind which a statement of a body starts: there, IF is no function."""
 
 
 _ESCAPE = re.compile(r"\\(.)|''|\"\"", re.DOTALL)

@@ -132,6 +132,8 @@ class Call:
     separator: str | None = None
     window: Window | None = None
     ignore_nulls: bool = False
+    database: str | None = None
+    """Of a function of the user's, when it is given."""
     start: int = field(default=0, compare=False)
     """Offset in the statement, for messages."""
 
@@ -251,7 +253,7 @@ class Derived:
 
 @dataclass(slots=True)
 class TableFunction:
-    """``TABLE(JSON_TO_ARRAY(...)) AS alias``."""
+    """``TABLE(JSON_TO_ARRAY(...)) AS alias``, or ``function(...)`` of the user's."""
 
     call: Call
     alias: str
@@ -293,6 +295,9 @@ class Select:
     tables: list[CommonTable] = field(default_factory=list)
     recursive: bool = False
     calc_found_rows: bool = False
+    into: list[str] = field(default_factory=list)
+    """Variables of ``SELECT … INTO``: of a procedure, or of the session with ``@`` in front."""
+    for_update: bool = False
 
 
 @dataclass(slots=True)

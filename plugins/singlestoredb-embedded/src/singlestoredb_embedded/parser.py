@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from . import nodes
 from .errors import unsupported
-from .queries import QueryParser
+from .routines import RoutineParser
 from .statements import (
     AlterAction,
     AlterTable,
+    CallProcedure,
     ColumnSpec,
     CreateDatabase,
     CreateIndex,
     CreateTable,
     CreateView,
     DropDatabase,
+    DropRoutine,
     DropTables,
+    Explain,
     Inert,
     KeySpec,
     Kill,
     LoadData,
+    Savepoint,
     SetVariables,
     Show,
     Statement,
@@ -28,13 +32,12 @@ from .statements import (
 )
 
 _REFUSED_CREATE = {
-    "PIPELINE": "CREATE PIPELINE", "LINK": "CREATE LINK", "PROCEDURE": "CREATE PROCEDURE",
-    "FUNCTION": "CREATE FUNCTION", "AGGREGATE": "CREATE AGGREGATE", "EXTERNAL":
-    "CREATE EXTERNAL FUNCTION", "TRIGGER": "CREATE TRIGGER", "EVENT": "CREATE EVENT",
-    "PROJECTION": "CREATE PROJECTION", "MILESTONE": "CREATE MILESTONE",
+    "PIPELINE": "CREATE PIPELINE", "LINK": "CREATE LINK", "AGGREGATE": "CREATE AGGREGATE",
+    "TRIGGER": "CREATE TRIGGER", "EVENT": "CREATE EVENT", "PROJECTION": "CREATE PROJECTION",
+    "MILESTONE": "CREATE MILESTONE",
 }  # fmt: skip
 _REFUSED = {
-    "SAVEPOINT", "RELEASE", "BACKUP", "RESTORE", "CALL", "ECHO", "EXPLAIN", "PROFILE", "HANDLER",
+    "BACKUP", "RESTORE", "PROFILE", "HANDLER",
     "PREPARE", "EXECUTE", "DEALLOCATE", "ATTACH", "DETACH", "MERGE", "DO", "START", "STOP", "TEST",
     "REBALANCE", "XA", "IMPORT", "CLONE", "RESTART",
 }  # fmt: skip
@@ -46,7 +49,12 @@ _KEY_START = {"PRIMARY", "UNIQUE", "KEY", "INDEX", "SHARD", "SORT", "FULLTEXT", 
               "CONSTRAINT", "FOREIGN", "CHECK", "MULTI"}  # fmt: skip
 
 
-class StatementParser(QueryParser):
+_EXPLAINED = (
+    nodes.Select, nodes.SetOperation, nodes.Values, nodes.Insert, nodes.Update, nodes.Delete,
+)  # fmt: skip
+
+
+class StatementParser(RoutineParser):
     """Parses one statement of any kind."""
 
     def statement(self) -> Statement:
@@ -61,6 +69,8 @@ class StatementParser(QueryParser):
             return self.query()
         if word in ("INSERT", "REPLACE"):
             return self.insert()
+        if self.accept("CALL"):
+            return CallProcedure(self.procedure_call(), echo=False)
         method = getattr(self, f"_{word.lower()}_statement", None) if word.isalpha() else None
         if method is not None:
             return method()  # type: ignore[no-any-return]  # every such method returns a Statement
@@ -103,9 +113,37 @@ class StatementParser(QueryParser):
     def _rollback_statement(self) -> Statement:
         self.next()
         self.accept("WORK")
-        if self.at("TO"):
-            raise unsupported("SAVEPOINT")
+        if self.accept("TO"):
+            self.accept("SAVEPOINT")
+            return Savepoint("rollback", self.identifier())
         return Transaction("rollback")
+
+    def _savepoint_statement(self) -> Statement:
+        self.next()
+        return Savepoint("savepoint", self.identifier())
+
+    def _release_statement(self) -> Statement:
+        self.expect("RELEASE", "SAVEPOINT")
+        return Savepoint("release", self.identifier())
+
+    # -- routines --------------------------------------------------------------------------
+
+    def _echo_statement(self) -> Statement:
+        self.next()
+        if self.at_any("SELECT", "WITH", "("):
+            return self.query()
+        return CallProcedure(self.procedure_call(), echo=True)
+
+    def _explain_statement(self) -> Statement:
+        self.next()
+        if self.at_identifier() and (self.peek().kind == "end" or self.peek().word == "."):
+            return self._describe_table()
+        if self.at_any("EXTENDED", "JSON", "ANALYZE", "FORMAT"):
+            raise unsupported(f"EXPLAIN {self.token.word}")
+        statement = self._statement()
+        if not isinstance(statement, _EXPLAINED):
+            raise self.fail()
+        return Explain(statement)
 
     def _kill_statement(self) -> Statement:
         self.next()
@@ -189,6 +227,8 @@ class StatementParser(QueryParser):
             word = self.token.word
             self.position = len(self.tokens) - 1
             return Inert(f"CREATE {word}")
+        if self.at_any("PROCEDURE", "FUNCTION", "EXTERNAL"):
+            return self.create_routine(replace=replace)
         refused = _REFUSED_CREATE.get(self.token.word)
         if refused is not None:
             raise unsupported(refused)
@@ -235,6 +275,11 @@ class StatementParser(QueryParser):
             database, table = self.qualified_name()
             return AlterTable(table, database, [AlterAction("drop_key", name)])
         word = self.token.word
+        if word in ("PROCEDURE", "FUNCTION"):
+            self.next()
+            exists = self._if("EXISTS")
+            database, name = self.qualified_name()
+            return DropRoutine(word, name, database, exists)  # type: ignore[arg-type]  # of the two
         if word in ("USER", "ROLE", "GROUP", "RESOURCE"):
             self.position = len(self.tokens) - 1
             return Inert(f"DROP {word}")
@@ -518,9 +563,12 @@ class StatementParser(QueryParser):
     # -- SHOW ------------------------------------------------------------------------------
 
     def _describe_statement(self) -> Statement:
+        if self.peek().word in ("SELECT", "WITH", "INSERT", "REPLACE", "UPDATE", "DELETE", "("):
+            return self._explain_statement()
         self.next()
-        if not self.at_identifier():
-            raise unsupported("EXPLAIN")
+        return self._describe_table()
+
+    def _describe_table(self) -> Statement:
         database, name = self.qualified_name()
         return Show("COLUMNS", name=name, database=database)
 

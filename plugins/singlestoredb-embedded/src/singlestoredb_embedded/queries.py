@@ -59,11 +59,19 @@ class QueryParser(ExpressionParser):
         if self.accept("LIMIT"):
             query.limit, query.offset = self._limit()
         if self.accept("FOR"):
-            self.expect("UPDATE")
+            word = self.accept_any("UPDATE", "SHARE")
+            if word is None:
+                raise self.fail()
+            if isinstance(query, Select):
+                query.for_update = word == "UPDATE"
+            if self.at_any("NOWAIT", "SKIP"):
+                raise unsupported(f"FOR UPDATE {self.token.word}")
         elif self.accept("LOCK"):
             self.expect("IN", "SHARE", "MODE")
         if self.at("INTO"):
-            raise unsupported("SELECT ... INTO")
+            if not isinstance(query, Select) or query.into:
+                raise self.fail()
+            query.into = self._into()
         if self.accept("OPTION"):
             self.skip_parentheses()
         if tables:
@@ -116,6 +124,8 @@ class QueryParser(ExpressionParser):
         select.items.append(self._item())
         while self.accept(","):
             select.items.append(self._item())
+        if self.at("INTO"):
+            select.into = self._into()
         if self.accept("FROM") and not self.accept("DUAL"):
             select.source = self.sources()
         if self.accept("WHERE"):
@@ -132,6 +142,19 @@ class QueryParser(ExpressionParser):
                 if not self.accept(","):
                     break
         return select
+
+    def _into(self) -> list[str]:
+        self.expect("INTO")
+        if self.at_any("OUTFILE", "DUMPFILE") or self.token.word in ("S3", "FS", "GCS", "KAFKA"):
+            raise unsupported(f"SELECT ... INTO {self.token.word}")
+        names = []
+        while True:
+            if self.token.kind == "variable" and not self.token.text.startswith("@@"):
+                names.append(self.next().text.lower())
+            else:
+                names.append(self.identifier())
+            if not self.accept(","):
+                return names
 
     def _group(self, select: Select) -> None:
         rollup = self.accept_any("ROLLUP", "CUBE") if self.peek().word == "(" else None
@@ -239,7 +262,15 @@ class QueryParser(ExpressionParser):
                 raise self.fail()
             alias = self._alias()
             return TableFunction(call, alias or "table")
-        return self.table_name()
+        start = self.position
+        table = self.table_name()
+        if self.at("(") and table.alias is None:
+            self.position = start
+            called = self._column()
+            if not isinstance(called, Call):
+                raise self.fail()
+            return TableFunction(called, self._alias() or table.name)
+        return table
 
     def table_name(self) -> TableName:
         """Parse a table's name and alias; index hints are read over."""
@@ -370,8 +401,12 @@ class QueryParser(ExpressionParser):
             pass
         if self.accept("FROM"):
             first = self.table_name()
-            if self.accept("USING"):
-                delete = Delete([first], self.sources())
+            if self.at_any(",", "USING"):
+                targets = [first]
+                while self.accept(","):
+                    targets.append(self._target())
+                self.expect("USING")
+                delete = Delete(targets, self.sources())
             else:
                 delete = Delete([first], first)
         else:

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import datetime
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from . import ddl, dml, loaddata, nodes, show, statements, variables
+from singlestoredb.exceptions import DatabaseError
+
+from . import ddl, dml, explain, interpreter, loaddata, nodes, psql, show, statements, variables
 from .cache import Shape
-from .catalog import INFORMATION_SCHEMA, Table
+from .catalog import INFORMATION_SCHEMA, Routine, Table
 from .engine import schema_of
 from .errors import error, from_duckdb, unsupported
 from .grammar import empty_query
 from .information_schema import virtual_table
+from .interpreter import Called
 from .lex import Token, quote_identifier, split_statements, tokenize
 from .parser import StatementParser
 from .statements import Statement
 from .transactions import Run, Transaction
 from .translate.output import Selected, select
 from .translate.query import QueryTranslator, VirtualTable
+from .translate.variables import Local
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .external import ExternalFunction
 
 T = TypeVar("T")
 
@@ -74,6 +79,10 @@ class Session:
         self.found_rows = 0
         self.statement = ""
         """Text of the statement that runs, for SHOW PROCESSLIST."""
+        self.locals: dict[str, Local] = {}
+        """Variables of the procedure that runs."""
+        self.handled: DatabaseError | None = None
+        """Error that a procedure's EXCEPTION block handles."""
         self.infile: Any = None
         """Source for ``LOAD DATA LOCAL INFILE ':stream:'``."""
         self._started: datetime.datetime | None = None
@@ -133,6 +142,39 @@ class Session:
     def virtual_table(self, name: str) -> VirtualTable | None:
         return virtual_table(self, name)
 
+    def exception_message(self) -> str | None:
+        return None if self.handled is None else str(self.handled.errmsg)
+
+    def function(self, database: str | None, name: str) -> psql.CreateRoutine | None:
+        routines = self.engine.catalog.routines
+        routine = routines.get((database or self.database, name.lower())) if routines else None
+        if routine is None or routine.kind == "PROCEDURE":
+            return None
+        return self.parsed(routine)
+
+    def external_function(self, database: str | None, name: str) -> ExternalFunction:
+        if self.variable("enable_external_functions") != "ON":
+            raise unsupported("an external function while enable_external_functions is OFF")
+        routine = self.engine.catalog.routine(database or self.database, name)
+        assert routine is not None
+        return self.engine.external(routine, self.parsed(routine))
+
+    def parsed(self, routine: Routine) -> psql.CreateRoutine:
+        """Return the syntax tree of a procedure or function."""
+        if routine.parsed is None:
+            tokens = tokenize(routine.text, backslash=routine.backslash)
+            parser = StatementParser(routine.text, tokens, backslash=routine.backslash)
+            routine.parsed = parser.create_routine(replace=True)
+        return routine.parsed
+
+    def procedure(self, database: str | None, name: str) -> Routine:
+        """Return a procedure; raises 1305 when there is none."""
+        where = database or self.database
+        routine = self.engine.catalog.routine(where, name)
+        if routine is None or routine.kind != "PROCEDURE":
+            raise error(1305, f"PROCEDURE {where}.{name} does not exist")
+        return routine
+
     def sleep(self, seconds: float) -> None:
         if self._cancelled.wait(max(0.0, seconds)):
             raise error(1317, "Query execution was interrupted")
@@ -172,22 +214,44 @@ class Session:
 
     # -- statements ------------------------------------------------------------------------
 
-    def run(self, parser: StatementParser) -> Changed | Selected:
-        """Run one statement; a query is translated and left to be opened."""
-        self._started = None
-        self._counted = False
+    def results(self, parser: StatementParser) -> Iterator[tuple[Changed | Selected, bool]]:
+        """Run one statement; yield each of its results and whether another one follows.
+
+        A procedure has several.  Each must have been received before the next is asked for.
+        """
+        outcome = self.run(parser)
+        if isinstance(outcome, Called):
+            yield from outcome.steps
+        else:
+            yield outcome, False
+
+    def run(self, parser: StatementParser) -> Changed | Selected | Called:
+        """Run one statement; a query is translated and left to be opened, and so is a
+        procedure left to be run."""
+        self.start_statement()
         self._cancelled.clear()
+        self.locals, self.handled = {}, None
         self.statement = parser.text(0, len(parser.tokens) - 1)
         try:
             words = (token.word for token in parser.tokens[:4])
             counts = "SQL_CALC_FOUND_ROWS" in words  # runs a second query
             if parser.tokens[0].word == "SELECT" and "\1" not in parser.sql and not counts:
                 return self._select_cached(parser)
-            return self._run(parser.statement())
+            return self.run_statement(parser.statement())
         except RecursionError:
             raise unsupported("an expression nested so deeply") from None
 
-    def _select_cached(self, parser: StatementParser) -> Changed | Selected:
+    def start_statement(self) -> None:
+        """Forget what belongs to the statement before."""
+        self._started = None
+        self._counted = False
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the statement that runs was interrupted."""
+        return self._cancelled.is_set()
+
+    def _select_cached(self, parser: StatementParser) -> Changed | Selected | Called:
         shape = Shape(parser.tokens, backslash=parser.backslash)
         key = (
             shape.key, self.database, self.vectors, parser.backslash, self.engine.catalog.version,
@@ -197,7 +261,7 @@ class Session:
         if kept is None:
             parser.slots = shape.slots
             self._cacheable = False
-            outcome = self._run(parser.statement())
+            outcome = self.run_statement(parser.statement())
             if isinstance(outcome, Selected):
                 if self._cacheable and not self.temporary:
                     self.engine.translations.put(key, outcome)
@@ -209,7 +273,8 @@ class Session:
             self.transaction.begin()
         return shape.fill(kept)
 
-    def _run(self, statement: Statement) -> Changed | Selected:
+    def run_statement(self, statement: Statement) -> Changed | Selected | Called:
+        """Run a statement that is parsed already."""
         if not isinstance(statement, statements.Show) or statement.what not in (
             "WARNINGS", "ERRORS",
         ):  # fmt: skip
@@ -220,8 +285,11 @@ class Session:
             self.last_insert_id = outcome.last_insert_id
         return outcome
 
-    def _dispatch(self, statement: Statement) -> Changed | Selected:
+    def _dispatch(self, statement: Statement) -> Changed | Selected | Called:
         if isinstance(statement, (nodes.Select, nodes.SetOperation, nodes.Values)):
+            if isinstance(statement, nodes.Select) and statement.into:
+                self.select_into(statement)
+                return Changed(1)
             return self.select(statement)
         if isinstance(statement, nodes.Insert):
             return dml.insert(self, statement)
@@ -242,11 +310,59 @@ class Session:
             return loaddata.load(self, statement)
         if isinstance(statement, statements.Kill):
             return self._kill(statement)
+        if isinstance(statement, statements.CallProcedure):
+            return Called(self._called(statement))
+        if isinstance(statement, statements.Savepoint):
+            if not self.autocommit:
+                self.transaction.begin()
+            getattr(self.transaction, f"{statement.action}_savepoint")(statement.name)
+            return Changed()
+        if isinstance(statement, statements.Explain):
+            return explain.explain(self, statement.statement)
         if isinstance(statement, statements.Inert):
             if statement.what:
                 self.warn_inert(statement.what)
             return Changed()
         return ddl.run(self, statement)
+
+    def _called(
+        self, statement: statements.CallProcedure
+    ) -> Iterator[tuple[Changed | Selected, bool]]:
+        try:
+            if statement.echo:
+                results = interpreter.echo(self, statement.call)
+                while True:
+                    try:
+                        selected = next(results)
+                    except StopIteration as end:
+                        yield end.value, False
+                        return
+                    yield selected, True
+            for selected in interpreter.call(self, statement.call):
+                yield selected, True
+            self.row_count = 0
+            yield Changed(), False
+        except DatabaseError as exc:
+            raise interpreter.described(exc) from exc
+        finally:
+            self.locals, self.handled = {}, None
+
+    def select_into(self, query: nodes.Select) -> None:
+        """Run ``SELECT … INTO @name, …``; raises 1329 for no row and 1172 for several."""
+        if any(not name.startswith("@") for name in query.into):
+            raise error(1327, f"Undeclared variable: {query.into[0]}")
+        selected = self.select(replace(query, into=[]))
+        if len(selected.columns) != len(query.into):
+            raise error(1222, "The used SELECT statements have a different number of columns")
+        rows = self.read(f"SELECT * FROM ({selected.sql}) AS s LIMIT 2")
+        if not rows:
+            raise error(1329, "No data - zero rows fetched, selected, or processed")
+        if len(rows) > 1:
+            raise error(1172, "Result consisted of more than one row")
+        for name, kind, value in zip(query.into, selected.types, rows[0], strict=True):
+            if kind.family == "time" and value is not None:
+                value = datetime.timedelta(microseconds=value)
+            self.user_variables[name[1:].strip("`'")] = value
 
     def select(self, query: nodes.Query) -> Selected:
         """Translate a query."""
@@ -255,6 +371,9 @@ class Session:
         translator = self.translator()
         compiled = translator.query(query)
         self._cacheable = not translator.volatile
+        if isinstance(query, nodes.Select) and query.for_update:
+            self._cacheable = False
+            self._lock(translator.tables)
         if isinstance(query, nodes.Select) and query.calc_found_rows:
             self._cacheable = False
             unlimited = replace(query, limit=None, offset=None, order=[])
@@ -277,6 +396,12 @@ class Session:
         if not self.engine.catalog.has_database(name):
             raise error(1049, f"Unknown database '{name}'")
         self.database = name if name.lower() != INFORMATION_SCHEMA else INFORMATION_SCHEMA
+
+    def _lock(self, tables: list[Table]) -> None:
+        """Lock what SELECT … FOR UPDATE reads, to the end of the transaction."""
+        names = [(t.database, t.name) for t in tables if not t.temporary]
+        timeout = float(self.variable("lock_wait_timeout"))
+        self._guarded(lambda: self.transaction.lock(names, timeout))
 
     def _set(self, statement: statements.SetVariables) -> Changed:
         for scope, name, node in statement.items:

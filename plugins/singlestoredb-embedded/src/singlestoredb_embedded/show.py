@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import nodes
-from .catalog import INFORMATION_SCHEMA, ColumnDef, Key, Table
+from .catalog import INFORMATION_SCHEMA, ColumnDef, Key, Routine, Table
 from .errors import error, unsupported
 from .information_schema import (
     COLLATION,
@@ -251,6 +251,65 @@ def _create_database(session: Session, statement: Show) -> Answer:
     return [("Database", _NAME), ("Create Database", LONGTEXT)], [(statement.name, text)]
 
 
+# -- routines --------------------------------------------------------------------------------
+
+
+def _routines(session: Session, statement: Show, kind: str) -> list[Routine]:
+    database = statement.name or statement.database or session.database
+    if not database:
+        raise error(1046, "No database selected")
+    if not session.engine.catalog.has_database(database):
+        raise error(1049, f"Unknown database '{database}'")
+    found = [
+        r
+        for (where, _), r in sorted(session.engine.catalog.routines.items())
+        if where == database and r.kind.endswith(kind)
+    ]
+    statement.database = database
+    return found
+
+
+def _procedures(session: Session, statement: Show) -> Answer:
+    found = _routines(session, statement, "PROCEDURE")
+    columns = [(f"Procedures_in_{statement.database}", _NAME), ("Routine Lifetime", _NAME),
+               ("Definer", _NAME)]  # fmt: skip
+    return columns, [(r.name, "Permanent", f"{session.user}@%") for r in found]
+
+
+def _functions(session: Session, statement: Show) -> Answer:
+    found = _routines(session, statement, "FUNCTION")
+    columns = [(f"Functions_in_{statement.database}", _NAME), ("Function Type", _NAME),
+               ("Definer", _NAME), ("Data Format", _NAME), ("Runtime Type", _NAME),
+               ("Link", _NAME)]  # fmt: skip
+    rows: list[tuple[Any, ...]] = []
+    for routine in found:
+        create = session.parsed(routine)
+        service = create.service
+        kind = "Table Valued Function" if create.table else "User Defined Function"
+        if service is not None:
+            kind = f"External {kind}"
+        rows.append((
+            routine.name, kind, f"{session.user}@%", service.format if service else "",
+            "Remote" if service else "PSQL", (service.link if service else "") or None,
+        ))  # fmt: skip
+    return columns, rows
+
+
+def _create_routine(session: Session, statement: Show) -> Answer:
+    word = statement.what.removeprefix("CREATE ")
+    database = statement.database or session.database
+    routine = session.engine.catalog.routine(database, statement.name)
+    if routine is None or not routine.kind.endswith(word):
+        raise error(1305, f"{word} {database}.{statement.name} does not exist")
+    title = word.capitalize()
+    columns = [(title, _NAME), ("sql_mode", _TEXT), (f"Create {title}", LONGTEXT),
+               ("character_set_client", _NAME), ("collation_connection", _NAME),
+               ("Database Collation", _NAME)]  # fmt: skip
+    text = f"CREATE OR REPLACE {routine.text}"
+    mode = str(session.variable("sql_mode"))
+    return columns, [(routine.name, mode, text, "utf8mb4", COLLATION, COLLATION)]
+
+
 # -- session ---------------------------------------------------------------------------------
 
 
@@ -339,8 +398,10 @@ _HANDLERS: dict[str, Callable[[Session, Show], Answer]] = {
     "CHARSET": _charset,
     "GRANTS": _grants,
     "DATABASE STATUS": _database_status,
-    "PROCEDURES": _empty("Procedures_in_{database}", "Routine Lifetime", "Definer"),
-    "FUNCTIONS": _empty("Functions_in_{database}", "Function Type", "Definer"),
+    "PROCEDURES": _procedures,
+    "FUNCTIONS": _functions,
+    "CREATE PROCEDURE": _create_routine,
+    "CREATE FUNCTION": _create_routine,
     "AGGREGATES": _empty("Aggregates_in_{database}"),
     "PIPELINES": _empty("Pipelines_in_{database}", "State", "Scheduled"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal as Lit
 
-from . import nodes
+from . import nodes, psql
 from .nodes import TypeName
 
 
@@ -133,6 +133,33 @@ class Transaction:
 
 
 @dataclass(slots=True)
+class Savepoint:
+    action: Lit["savepoint", "rollback", "release"]
+    name: str
+
+
+@dataclass(slots=True)
+class CallProcedure:
+    """CALL, or ECHO of a procedure's value."""
+
+    call: psql.Call
+    echo: bool
+
+
+@dataclass(slots=True)
+class DropRoutine:
+    kind: Lit["PROCEDURE", "FUNCTION"]
+    name: str
+    database: str | None
+    if_exists: bool
+
+
+@dataclass(slots=True)
+class Explain:
+    statement: nodes.Query | nodes.Insert | nodes.Update | nodes.Delete
+
+
+@dataclass(slots=True)
 class Show:
     what: str
     """Normalised: ``TABLES``, ``FULL COLUMNS``, ``CREATE TABLE``, …"""
@@ -182,4 +209,5 @@ Statement = (
     nodes.Select | nodes.SetOperation | nodes.Values | nodes.Insert | nodes.Update | nodes.Delete
     | CreateDatabase | DropDatabase | CreateTable | CreateView | DropTables | CreateIndex
     | AlterTable | Truncate | Use | SetVariables | Transaction | Show | LoadData | Kill | Inert
+    | Savepoint | CallProcedure | psql.CreateRoutine | DropRoutine | Explain
 )  # fmt: skip

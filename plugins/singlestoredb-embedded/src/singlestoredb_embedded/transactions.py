@@ -49,6 +49,8 @@ class Transaction:
         self._log: list[str] = []
         self._log_size = 0
         self._no_replay: str | None = None
+        self._savepoints: dict[str, int] = {}
+        """Lower-case name → changes in the log when it was set, the oldest first."""
         self._files: list[str] = []
 
     def keep_file(self, path: str) -> None:
@@ -98,6 +100,7 @@ class Transaction:
     def _end(self) -> None:
         self.active, self.lost, self._no_replay = False, None, None
         self._log, self._log_size = [], 0
+        self._savepoints = {}
         self._remove_files()
         self._locks.release(self)
 
@@ -106,6 +109,66 @@ class Transaction:
             raise error(
                 1213, f"embedded engine: the transaction was lost ({self.lost}); ROLLBACK first"
             )
+
+    # -- savepoints ------------------------------------------------------------------------
+
+    def savepoint_savepoint(self, name: str) -> None:
+        """Set a savepoint; outside of a transaction it has no effect, as on a server.
+
+        Raises 1180 when what was changed so far could not be made again.
+        """
+        self._check()
+        if not self.active:
+            return
+        if self._no_replay:
+            raise error(
+                1180, f"embedded engine: no savepoint can be set any more: {self._no_replay}"
+            )
+        self._savepoints.pop(name.lower(), None)
+        self._savepoints[name.lower()] = len(self._log)
+
+    def rollback_savepoint(self, name: str) -> None:
+        """Undo what was changed since a savepoint; raises 1305 for an unknown one.
+
+        The transaction begins anew and the changes before the savepoint are made again, with their
+        tables locked since.
+        """
+        self._check()
+        kept = self._forget_after(name)
+        self._savepoints[name.lower()] = kept
+        del self._log[kept:]
+        self._log_size = sum(map(len, self._log))
+        self._no_replay = None
+        self._replay()
+        if self.lost:
+            raise error(1180, f"embedded engine: the transaction was lost: {self.lost}")
+
+    def release_savepoint(self, name: str) -> None:
+        """Forget a savepoint and those after it; raises 1305 for an unknown one."""
+        self._check()
+        self._forget_after(name)
+
+    def _forget_after(self, name: str) -> int:
+        kept = self._savepoints.get(name.lower())
+        if kept is None:
+            raise error(1305, f"SAVEPOINT {name} does not exist")
+        names = list(self._savepoints)
+        for later in names[names.index(name.lower()) :]:
+            del self._savepoints[later]
+        return kept
+
+    def lock(self, tables: list[tuple[str, str]], timeout: float) -> None:
+        """Lock tables to the end of the transaction, and look at what others committed meanwhile.
+
+        Without a transaction there is nothing to lock for.
+        """
+        self._check()
+        if not self.active:
+            return
+        self._locks.acquire(self, tables, timeout)
+        if not self._log:
+            self.connection.execute("ROLLBACK")
+            self.connection.execute("BEGIN")
 
     def read(self, work: Callable[[], T]) -> T:
         """Run a query's ``work``; an error of DuckDB leaves an open transaction as it was."""
@@ -199,6 +262,7 @@ class Transaction:
         elif self._log_size > REPLAY_LIMIT:
             self._no_replay = "it was too large to repeat"
             self._log = ["SELECT 1"]
+            self._savepoints = {}
         if self._no_replay is None:
             self._log += done
         elif not self._log:
@@ -206,12 +270,20 @@ class Transaction:
 
     def _restore(self, exc: BaseException) -> None:
         """Bring the transaction back to where it was before the failed statement."""
+        if self._no_replay:
+            self._restart()
+            self.lost = f"a statement failed ({_first_line(exc)}) and {self._no_replay}"
+            return
+        self._replay()
+
+    def _restart(self) -> None:
         with contextlib.suppress(duckdb.TransactionException):  # DuckDB may have done it
             self.connection.execute("ROLLBACK")
         self.connection.execute("BEGIN")
-        if self._no_replay:
-            self.lost = f"a statement failed ({_first_line(exc)}) and {self._no_replay}"
-            return
+
+    def _replay(self) -> None:
+        """Begin again and make the changes of the log again."""
+        self._restart()
         try:
             for sql in self._log:
                 self.connection.execute(sql).fetchall()

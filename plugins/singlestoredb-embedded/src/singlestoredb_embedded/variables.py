@@ -29,7 +29,7 @@ GLOBAL_DEFAULTS: dict[str, Any] = {
     "default_storage_engine": "columnstore",
     "div_precision_increment": 4,
     "enable_extended_types_metadata": "OFF",
-    "enable_external_functions": "OFF",
+    "enable_external_functions": "ON",
     "foreign_key_checks": "OFF",
     "group_concat_max_len": 16777216,
     "http_api": "OFF",

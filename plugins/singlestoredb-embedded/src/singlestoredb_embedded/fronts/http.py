@@ -35,7 +35,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -443,19 +443,24 @@ def bind(sql: str, args: Sequence[Any], *, backslash: bool = True) -> str:
     return "".join([*pieces, sql[end:]])
 
 
-def _outcome(session: Session, sql: str, args: list[Any]) -> Changed | Selected:
+def _results(session: Session, sql: str, args: list[Any]) -> Iterator[Changed | Selected]:
+    """Run a statement; a procedure has several results."""
     text = bind(sql, args, backslash=session.backslash)
     (parser,) = session.split(text, multiple=False)
-    return session.run(parser)
+    for outcome, _ in session.results(parser):
+        yield outcome
 
 
 def _execute(session: Session, sql: str, args: list[Any]) -> dict[str, int]:
-    outcome = _outcome(session, sql, args)
-    if isinstance(outcome, Changed):
-        return {"lastInsertId": outcome.last_insert_id, "rowsAffected": outcome.affected}
-    queue, rows = _received(session, outcome)
-    queue.close()
-    return {"lastInsertId": 0, "rowsAffected": rows}
+    answer = {"lastInsertId": 0, "rowsAffected": 0}
+    for outcome in _results(session, sql, args):
+        if isinstance(outcome, Changed):
+            answer = {"lastInsertId": outcome.last_insert_id, "rowsAffected": outcome.affected}
+        else:
+            queue, rows = _received(session, outcome)
+            queue.close()
+            answer = {"lastInsertId": 0, "rowsAffected": rows}
+    return answer
 
 
 def _received(session: Session, selected: Selected) -> tuple[BatchQueue, int]:
@@ -469,9 +474,14 @@ def _received(session: Session, selected: Selected) -> tuple[BatchQueue, int]:
 
 
 def _query(session: Session, sql: str, args: list[Any], *, as_objects: bool) -> list[Any]:
-    outcome = _outcome(session, sql, args)
-    if isinstance(outcome, Changed):
-        return []
+    return [
+        _result(session, outcome, as_objects=as_objects)
+        for outcome in _results(session, sql, args)
+        if not isinstance(outcome, Changed)
+    ]
+
+
+def _result(session: Session, outcome: Selected, *, as_objects: bool) -> dict[str, Any]:
     queue, _ = _received(session, outcome)
     decoders = converters(outcome.types, outcome.columns, parse_json=True, custom={})
     encoders = [_encoder(kind) for kind in outcome.types]
@@ -486,12 +496,12 @@ def _query(session: Session, sql: str, args: list[Any], *, as_objects: bool) -> 
         rows += zip(*encoded, strict=True)
     if as_objects:
         names = [column.name for column in outcome.columns]
-        return [{"rows": [dict(zip(names, row, strict=True)) for row in rows]}]
+        return {"rows": [dict(zip(names, row, strict=True)) for row in rows]}
     described = [
         {"name": column.name, "dataType": data_type(kind), "nullable": column.null_ok}
         for column, kind in zip(outcome.columns, outcome.types, strict=True)
     ]
-    return [{"columns": described, "rows": rows}]
+    return {"columns": described, "rows": rows}
 
 
 # -- types and values ------------------------------------------------------------------------

@@ -349,12 +349,12 @@ class Connection:
         try:
             parsers = session.split(sql, multiple=multiple)
             for position, parser in enumerate(parsers, 1):
-                more = position < len(parsers)
-                outcome = session.run(parser)
-                if isinstance(outcome, Changed):
-                    self._ok(max(outcome.affected, 0), outcome.last_insert_id, more=more)
-                else:
-                    self._result(outcome, more=more, binary=binary)
+                for outcome, follows in session.results(parser):
+                    more = follows or position < len(parsers)
+                    if isinstance(outcome, Changed):
+                        self._ok(max(outcome.affected, 0), outcome.last_insert_id, more=more)
+                    else:
+                        self._result(outcome, more=more, binary=binary)
             self._stream.flush()
         finally:
             session.is_busy = False

@@ -16,6 +16,7 @@ from singlestoredb_embedded import nodes, statements
 from singlestoredb_embedded.arrow import BatchReader, values
 from singlestoredb_embedded.engine import Engine
 from singlestoredb_embedded.errors import error, unsupported
+from singlestoredb_embedded.interpreter import Called
 from singlestoredb_embedded.parser import StatementParser
 from singlestoredb_embedded.session import Changed, Session
 from singlestoredb_embedded.statements import Statement
@@ -82,7 +83,7 @@ class RemoteSession(Session):
         """Whether a statement runs now, or its rows are sent."""
         return self.is_busy
 
-    def run(self, parser: StatementParser) -> Changed | Selected:
+    def run(self, parser: StatementParser) -> Changed | Selected | Called:
         """Run one statement; see :meth:`Session.run`."""
         self._check_charset(parser)
         self._describe_vectors()
@@ -123,7 +124,7 @@ class RemoteSession(Session):
         if not self._describing:
             super().sleep(seconds)
 
-    def _dispatch(self, statement: Statement) -> Changed | Selected:
+    def _dispatch(self, statement: Statement) -> Changed | Selected | Called:
         if not isinstance(statement, statements.LoadData):
             return super()._dispatch(statement)
         self.infile = self._upload(statement.path)

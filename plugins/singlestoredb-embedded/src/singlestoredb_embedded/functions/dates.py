@@ -417,7 +417,12 @@ _FORMAT = {
 @builder("DATE_FORMAT TIME_FORMAT", 2)
 def _date_format(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
     format_text = constant(args[-1], "the format of DATE_FORMAT()")
+    if not format_text:
+        return Typed("CAST(NULL AS VARCHAR)", LONGTEXT)
+    hours = ""
     if call.name == "TIME_FORMAT":
+        # Hours go on behind 24; a strftime of the rest of the day does not know them.
+        hours = f"(abs(epoch_us({convert.to_time(args[0])})) // 3600000000)"
         moment = f"(TIMESTAMP '2000-01-01 00:00:00' + {convert.to_time(args[0])})"
     else:
         moment = convert.to_datetime(args[0])
@@ -426,6 +431,8 @@ def _date_format(context: Context, call: nodes.Call, args: list[Typed]) -> Typed
     for token in re.findall(r"%.|[^%]+|%", format_text, re.DOTALL):
         letter = token[1:] if token.startswith("%") else ""
         computed = _computed_format(letter, moment)
+        if hours and letter in ("H", "k"):
+            computed = f"printf('%{'02' if letter == 'H' else ''}d', {hours})"
         if computed:
             if pending:
                 parts.append(f"strftime({moment}, {quote_string(pending)})")

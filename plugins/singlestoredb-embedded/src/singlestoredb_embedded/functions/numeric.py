@@ -201,6 +201,10 @@ def _extreme(name: str, op: str) -> None:
     @builder(name, 1, None)
     def _(context: Context, call: nodes.Call, args: list[Typed]) -> Typed:
         kind = common([a.type for a in args])
+        if kind.is_text and any(a.type.is_numeric for a in args):
+            # Numbers and texts compare as numbers.
+            args = [convert.to_number(a) for a in args]
+            kind = common([a.type for a in args])
         best = Typed(convert.as_type(args[0], kind), kind)
         missing = [f"{best.sql} IS NULL"]
         for arg in args[1:]:

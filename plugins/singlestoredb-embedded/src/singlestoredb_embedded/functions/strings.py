@@ -31,7 +31,7 @@ plain("RIGHT", "ti", "right({0}, s2.at_least({1}, 0))", same)
 plain("MD5", "b", "md5({0})", SqlType("VARCHAR", length=32))
 plain("SHA1 SHA", "b", "sha1({0})", SqlType("VARCHAR", length=40))
 plain("TO_BASE64", "b", "base64({0})", LONGTEXT)
-plain("FROM_BASE64", "t", "from_base64({0})", LONGBLOB)
+plain("FROM_BASE64", "t", "TRY(from_base64({0}))", LONGBLOB)
 plain("BIT_LENGTH", "b", "octet_length({0}) * 8", BIGINT)
 plain("LENGTH OCTET_LENGTH LENGTHB", "b", "octet_length({0})", BIGINT, exact=True)
 plain(

@@ -43,6 +43,9 @@ def to_text(value: Typed) -> str:
             f"'[' || array_to_string([{printed} for e in CAST({sql} AS "
             f"{kind.storage.partition('[')[0]}[])], ',') || ']'"
         )
+    if family == "decimal" and kind.precision == kind.scale and kind.precision < 38:
+        # Without a digit for it, DuckDB leaves out the 0 before the point.
+        sql = f"CAST({sql} AS DECIMAL({kind.precision + 1},{kind.scale}))"
     return f"CAST({sql} AS VARCHAR)"
 
 

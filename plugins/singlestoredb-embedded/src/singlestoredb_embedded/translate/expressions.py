@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal as decimals
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,7 @@ from singlestoredb_embedded.types import (
 from . import convert
 from .scope import Compiled, Scope
 from .typed import Typed
+from .variables import Local, local_value
 
 _COMPARISONS = {"=", "<>", "<", "<=", ">", ">=", "<=>"}
 _SQL_COMPARISON = {"<=>": "IS NOT DISTINCT FROM"}
@@ -62,6 +63,8 @@ class ExpressionTranslator:
             nodes.Collate: self._collate,
         }
         self.in_aggregate = False
+        self.locals: Mapping[str, Local] = {}
+        """Variables of the procedure that runs, by lower-case name."""
         self.fields: dict[str, Typed] = {}
         """Fields of LOAD DATA that were read into variables, by name."""
 
@@ -76,6 +79,10 @@ class ExpressionTranslator:
 
     def subquery(self, query: nodes.Query, scope: Scope) -> Compiled:
         """Translate a query inside an expression."""
+        raise NotImplementedError
+
+    def user_function(self, node: nodes.Call, scope: Scope) -> Typed | None:
+        """Translate the call of a function of the user's; ``None`` when there is none."""
         raise NotImplementedError
 
     def fresh(self) -> str:
@@ -95,7 +102,11 @@ class ExpressionTranslator:
     # -- names -----------------------------------------------------------------------------
 
     def _column(self, node: nodes.ColumnName, scope: Scope) -> Typed:
-        found = scope.resolve(node)
+        found = scope.find(node)
+        if found is None:
+            found = self._local(node)
+        if found is None:
+            found = scope.resolve(node)  # which raises
         if isinstance(found, Typed):
             return found
         # An alias: its expression, in which the alias itself means the column.
@@ -104,6 +115,23 @@ class ExpressionTranslator:
             return self.expression(found, scope)
         finally:
             scope.aliases = aliases
+
+    def _local(self, node: nodes.ColumnName) -> Typed | None:
+        """A variable of the procedure that runs, or a field of a record; columns hide them."""
+        if not self.locals or node.database is not None:
+            return None
+        found = self.locals.get((node.table or node.name).lower())
+        if found is not None and node.table is not None and found.declared.kind == "record":
+            found = found.value.get(node.name.lower())
+            if found is None:
+                raise error(1054, f"Unknown column '{node.table}.{node.name}' in 'field list'")
+        elif node.table is not None:
+            return None
+        if found is None:
+            return None
+        if found.type is None:
+            raise error(1366, f"'{node.name}' is a {found.declared.kind}, not a value")
+        return local_value(found)
 
     def _variable(self, node: nodes.Variable, scope: Scope) -> Typed:
         if node.scope == "user" and node.name in self.fields:
@@ -335,9 +363,12 @@ class ExpressionTranslator:
             if len(node.args) != 1 or not isinstance(node.args[0], nodes.ColumnName):
                 raise error(1064, "VALUES() takes the name of a column")
             return scope.values(node.args[0].name)
-        function = FUNCTIONS.get(node.name)
+        own = self.user_function(node, scope)
+        if own is not None:
+            return own
+        function = FUNCTIONS.get(node.name) if node.database is None else None
         if function is None:
-            raise self._unknown_function(node.name)
+            raise self._unknown_function(node.name, node.database)
         aggregate = function.kind == "aggregate"
         if function.kind == "scalar" and (node.window or node.distinct or node.star or node.order):
             raise error(1064, f"{node.name} is not an aggregate function")
@@ -365,13 +396,13 @@ class ExpressionTranslator:
             result = replace(result, sql=sql.format(over=over))
         return result
 
-    def _unknown_function(self, name: str) -> Exception:
+    def _unknown_function(self, name: str, database: str | None = None) -> Exception:
         refused = _REFUSED.get(name)
         if refused is None and name.startswith(("GEOGRAPHY_", "GEOMETRY_", "ST_")):
             refused = f"the geospatial function {name}"
         if refused is not None:
             return unsupported(refused)
-        database = self._context.database
+        database = database or self._context.database
         return error(1305, f"FUNCTION {database + '.' if database else ''}{name} does not exist")
 
     def order_by(self, items: list[nodes.OrderItem], scope: Scope) -> str:

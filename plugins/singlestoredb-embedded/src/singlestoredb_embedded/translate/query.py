@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from singlestoredb_embedded import nodes
+from singlestoredb_embedded import nodes, psql
 from singlestoredb_embedded.catalog import Table
 from singlestoredb_embedded.errors import error, unsupported
 from singlestoredb_embedded.functions import FUNCTIONS, jsons
 from singlestoredb_embedded.lex import quote_identifier
-from singlestoredb_embedded.types import JSON, SqlType, common
+from singlestoredb_embedded.types import JSON, SqlType, common, declared
 
-from . import convert
+from . import convert, inline
 from .expressions import ExpressionTranslator, constant, order_key
 from .scope import Compiled, Output, Relation, Scope
 from .typed import Typed
+from .variables import Local, QueryValue
+
+if TYPE_CHECKING:
+    from singlestoredb_embedded.external import ExternalFunction
 
 VirtualTable = tuple[list[tuple[str, SqlType]], list[tuple[Any, ...]]]
 """Columns (name, type) and rows of a table that is made from the catalog."""
@@ -34,8 +38,21 @@ class Environment(Protocol):
     found_rows: int
 
     @property
+    def locals(self) -> Mapping[str, Local]:
+        """Variables of the procedure that runs, by lower-case name."""
+
+    @property
     def now(self) -> datetime.datetime:
         """The statement's time (UTC)."""
+
+    def function(self, database: str | None, name: str) -> psql.CreateRoutine | None:
+        """Return a function of the user's, or ``None``."""
+
+    def external_function(self, database: str | None, name: str) -> ExternalFunction:
+        """Return what DuckDB calls an external function by; raises 1235 when they are off."""
+
+    def exception_message(self) -> str | None:
+        """Return the message of the error that a procedure handles."""
 
     def variable(self, name: str) -> Any:
         """Return a system variable."""
@@ -66,6 +83,9 @@ class QueryTranslator(ExpressionTranslator):
         super().__init__()
         self.environment = environment
         self.database = environment.database
+        self.locals = environment.locals
+        self.tables: list[Table] = []
+        """Tables of the catalog that were read from."""
         self.volatile = False
         """Whether another run may need another translation: it uses the time, a variable, or what
         the catalog holds."""
@@ -75,6 +95,7 @@ class QueryTranslator(ExpressionTranslator):
         self._common: list[dict[str, Compiled]] = []
         self._windows: list[dict[str, nodes.Window]] = []
         self._view_depth = 0
+        self._function_depth = 0
 
     # -- context for functions -------------------------------------------------------------
 
@@ -442,12 +463,17 @@ class QueryTranslator(ExpressionTranslator):
                     ]
                     self._add(scope, Relation(alias, columns))
                     return f"{known.sql} AS {name}"
+            variable = self.locals.get(source.name.lower()) if self.locals else None
+            if variable is not None and isinstance(variable.value, QueryValue):
+                compiled = self.query_value(variable.value)
+                return self._derived(compiled.sql, compiled.outputs, alias, scope)
         database = source.database or self.database
         if database.lower() == "information_schema":
             return self._virtual(source, scope, alias)
         table = self.environment.table(source.database or self.database or None, source.name)
         if table.view is not None:
             return self._view(table, alias, scope)
+        self.tables.append(table)
         relation, name = self.relation(table, alias, None if source.alias else table.database)
         self._add(scope, relation)
         return f"{self.environment.physical(table)} AS {name}"
@@ -477,10 +503,11 @@ class QueryTranslator(ExpressionTranslator):
             raise error(1462, f"View '{table.name}' refers to itself")
         database, self.database = self.database, table.database
         common_tables, self._common = self._common, []
+        names, self.locals = self.locals, {}
         try:
             compiled = self.query(self.environment.parse_query(table.view or ""))
         finally:
-            self.database, self._common = database, common_tables
+            self.database, self._common, self.locals = database, common_tables, names
             self._view_depth -= 1
         outputs = _renamed(compiled.outputs, [c.name for c in table.columns])
         return self._derived(compiled.sql, outputs, alias, scope)
@@ -490,32 +517,136 @@ class QueryTranslator(ExpressionTranslator):
         found = self.environment.virtual_table(source.name.lower())
         if found is None:
             raise error(1109, f"Unknown table '{source.name}' in information_schema")
-        declared, rows = found
+        columns_of, rows = found
         name = self.fresh()
-        names = ", ".join(f"c{i}" for i in range(1, len(declared) + 1))
+        names = ", ".join(f"c{i}" for i in range(1, len(columns_of) + 1))
         texts = [
-            "(" + ", ".join(_virtual_value(v, t) for v, (_, t) in zip(row, declared, strict=True))
+            "(" + ", ".join(_virtual_value(v, t) for v, (_, t) in zip(row, columns_of, strict=True))
             + ")"
             for row in rows
         ]  # fmt: skip
-        nulls = ", ".join(f"CAST(NULL AS {t.storage})" for _, t in declared)
+        nulls = ", ".join(f"CAST(NULL AS {t.storage})" for _, t in columns_of)
         body = f"VALUES {', '.join(texts)}" if texts else f"SELECT {nulls} WHERE false"
         columns = [
-            Output(n, Typed(f"{name}.c{i}", t, exact=True)) for i, (n, t) in enumerate(declared, 1)
+            Output(n, Typed(f"{name}.c{i}", t, exact=True))
+            for i, (n, t) in enumerate(columns_of, 1)
         ]
         self._add(scope, Relation(alias, columns))
         return f"({body}) AS {name}({names})"
 
     def _table_function(self, source: nodes.TableFunction, scope: Scope) -> str:
         call = source.call
+        function = self.environment.function(call.database, call.name)
+        if function is not None:
+            if not function.table:
+                raise error(1064, f"{function.name} returns no table")
+            return self._user_table(function, source, scope)
         if call.name != "JSON_TO_ARRAY" or len(call.args) != 1:
-            raise unsupported(f"the table function {call.name}")
+            if call.name in FUNCTIONS:
+                raise unsupported(f"the table function {call.name}")
+            raise self._unknown_function(call.name, call.database)
         document = jsons.json_text(self.expression(call.args[0], scope))
         name = self.fresh()
         column = Output("table_col", Typed(f"{name}.c1", JSON, exact=True))
         self._add(scope, Relation(source.alias, [column]))
         items = f"unnest(CAST(json_extract({document}, '$[*]') AS VARCHAR[]))"
         return f"LATERAL (SELECT {items}) AS {name}(c1)"
+
+    def _user_table(
+        self, function: psql.CreateRoutine, source: nodes.TableFunction, scope: Scope
+    ) -> str:
+        call = source.call
+        scope.clause = "from clause"
+        names = inline.arguments(function, [self.expression(a, scope) for a in call.args])
+        name = self.fresh()
+        if function.service is None:
+            query = function.body
+            assert query is not None
+            assert not isinstance(query, psql.Block)
+            value = QueryValue(query, names, function.returns.fields if function.returns else [])
+            compiled = self.query_value(value)
+            return "LATERAL " + self._derived(compiled.sql, compiled.outputs, source.alias, scope)
+        self.volatile = self.random = True
+        external = self.environment.external_function(call.database, call.name)
+        columns = [
+            Output(column, external.result(f"struct_extract({name}.c1, 'c{i}')", kind))
+            for i, (column, kind) in enumerate(external.columns, 1)
+        ]
+        self._add(scope, Relation(source.alias, columns))
+        return f"LATERAL (SELECT unnest({external.call(names.values())})) AS {name}(c1)"
+
+    # -- routines --------------------------------------------------------------------------
+
+    def user_function(self, node: nodes.Call, scope: Scope) -> Typed | None:
+        if self.locals:
+            if node.name == "SCALAR" and node.database is None:
+                compiled = self.query_of(node.args[0])
+                if len(compiled.outputs) != 1:
+                    raise error(1241, "Operand should contain 1 column(s)")
+                value = compiled.outputs[0].value
+                return Typed(f"({compiled.sql})", value.type, exact=value.exact)
+            if node.name == "EXCEPTION_MESSAGE" and not node.args:
+                return constant(self.environment.exception_message())
+        function = self.environment.function(node.database, node.name)
+        if function is None:
+            return None
+        if function.table:
+            raise error(1064, f"{function.name} returns a table; it belongs into FROM")
+        names = inline.arguments(function, [self.expression(a, scope) for a in node.args])
+        if function.service is None:
+            self._function_depth += 1
+            if self._function_depth > 16:
+                raise error(1424, "Recursive stored functions are not allowed")
+            try:
+                return inline.translate(self, function, names)
+            finally:
+                self._function_depth -= 1
+        self.volatile = self.random = True
+        external = self.environment.external_function(node.database, node.name)
+        assert external.returns is not None
+        return external.result(external.call(names.values()), external.returns)
+
+    def query_of(
+        self,
+        source: nodes.Expr | nodes.Query,
+        fields: Sequence[tuple[str, nodes.TypeName]] = (),
+    ) -> Compiled:
+        """Translate what SCALAR() and COLLECT() take: a query, a query variable or a text."""
+        if isinstance(source, nodes.ScalarSubquery):
+            source = source.query
+        if isinstance(source, (nodes.Select, nodes.SetOperation, nodes.Values)):
+            return self.query(source)
+        if isinstance(source, nodes.ColumnName) and source.table is None:
+            variable = self.locals.get(source.name.lower())
+            if variable is not None and isinstance(variable.value, QueryValue):
+                return self.query_value(variable.value)
+        if isinstance(source, nodes.Call) and source.name == "TO_QUERY" and source.args:
+            source = source.args[0]
+        text = self.expression(source, Scope()).literal
+        if text is None or text.kind != "string":
+            raise unsupported("a query in a text that is no variable or constant")
+        return self.query_value(
+            QueryValue(self.environment.parse_query(text.text), {}, list(fields))
+        )
+
+    def query_value(self, value: QueryValue) -> Compiled:
+        """Translate a query variable, with the variables that it saw and the types declared."""
+        names, self.locals = self.locals, value.locals
+        common_tables, self._common = self._common, []
+        try:
+            compiled = self.query(value.query)
+        finally:
+            self.locals, self._common = names, common_tables
+        if not value.fields:
+            return compiled
+        if len(value.fields) != len(compiled.outputs):
+            raise error(1222, "The query and its declared columns differ in number")
+        types = [declared(name) for _, name in value.fields]
+        outputs = [
+            Output(name, Typed("", kind, exact=True))
+            for (name, _), kind in zip(value.fields, types, strict=True)
+        ]
+        return Compiled(self._cast_all(compiled, types), outputs)
 
     def _join(self, join: nodes.Join, scope: Scope) -> str:
         left_from = len(scope.relations)

@@ -73,14 +73,21 @@ class Scope:
 
         Raises 1054 for an unknown name and 1052 for an ambiguous one.
         """
+        found = self.find(name)
+        if found is not None:
+            return found
+        shown = ".".join(p for p in (name.database, name.table, name.name) if p)
+        raise error(1054, f"Unknown column '{shown}' in '{self.clause}'")
+
+    def find(self, name: ColumnName) -> Typed | Expr | None:
+        """Return what :meth:`resolve` does, ``None`` for an unknown name."""
         scope: Scope | None = self
         while scope is not None:
             found = scope._own(name)
             if found is not None:
                 return found
             scope = scope.parent
-        shown = ".".join(p for p in (name.database, name.table, name.name) if p)
-        raise error(1054, f"Unknown column '{shown}' in '{self.clause}'")
+        return None
 
     def _own(self, name: ColumnName) -> Typed | Expr | None:
         lower = name.name.lower()
