@@ -564,3 +564,23 @@ def test_translations_are_shared_between_constants(shop: Any) -> None:
     assert shop("SELECT id FROM orders WHERE id = 1") == [(1,)]
     assert shop("SELECT 1 = 2, name FROM customers WHERE id = 1") == [(0, "Ann")]
     assert shop("SELECT name FROM customers WHERE 'it''s' = 'it\\'s' AND id = 1") == [("Ann",)]
+
+
+def test_bit_without_a_length_has_64_bits(engine: Any) -> None:
+    engine("CREATE TABLE t (a BIT, b BIT(2))")
+    assert engine.count("INSERT INTO t VALUES (18446744073709551615, 3)") == 1
+    assert engine("SELECT a, b FROM t") == [(b"\xff" * 8, bytes(7) + b"\x03")]
+    assert engine.errno("INSERT INTO t VALUES (0, 4)") == 1264
+
+
+def test_what_clients_ask_of_a_cluster(engine: Any) -> None:
+    assert engine("SHOW VARIABLES LIKE 'enable_multipartition_queries'") == [
+        ("enable_multipartition_queries", "ON")
+    ]
+    engine("SET enable_multipartition_queries = 0")
+    assert "has no effect" in engine.warnings()[0][2]
+    assert engine("SELECT @@enable_multipartition_queries") == [("OFF",)]
+    engine("RESTART PROXY")
+    assert engine.warnings() == [("Note", 1235, "embedded engine: RESTART PROXY has no effect")]
+    assert engine.errno("RESTART") == 1235
+    assert engine("SHOW PARTITIONS") == [(0, "", 0, "Master", 0)]

@@ -36,7 +36,7 @@ _REFUSED_CREATE = {
 _REFUSED = {
     "SAVEPOINT", "RELEASE", "BACKUP", "RESTORE", "CALL", "ECHO", "EXPLAIN", "PROFILE", "HANDLER",
     "PREPARE", "EXECUTE", "DEALLOCATE", "ATTACH", "DETACH", "MERGE", "DO", "START", "STOP", "TEST",
-    "REBALANCE", "XA", "IMPORT", "CLONE", "RESTART",
+    "REBALANCE", "XA", "IMPORT", "CLONE",
 }  # fmt: skip
 _INERT = {
     "ANALYZE", "OPTIMIZE", "GRANT", "REVOKE", "FLUSH", "SNAPSHOT", "CHECK", "REPAIR", "UNLOCK",
@@ -106,6 +106,12 @@ class StatementParser(QueryParser):
         if self.at("TO"):
             raise unsupported("SAVEPOINT")
         return Transaction("rollback")
+
+    def _restart_statement(self) -> Inert:
+        if self.peek().word != "PROXY":
+            raise unsupported("RESTART")
+        self.expect("RESTART", "PROXY")  # how a server begins its Data API, which is there already
+        return Inert("RESTART PROXY")
 
     def _kill_statement(self) -> Statement:
         self.next()

@@ -320,6 +320,13 @@ def _database_status(session: Session, statement: Show) -> Answer:
     return columns, [("database", session.database), ("partitions", "1")]
 
 
+def _partitions(session: Session, statement: Show) -> Answer:
+    _database(session, statement)
+    columns = [("Ordinal", BIGINT), ("Host", _NAME), ("Port", BIGINT), ("Role", _NAME),
+               ("Locked", BIGINT)]  # fmt: skip
+    return columns, [(0, "", 0, "Master", 0)]  # the one partition, at no address
+
+
 _HANDLERS: dict[str, Callable[[Session, Show], Answer]] = {
     "DATABASES": _databases,
     "TABLES": _tables,
@@ -342,5 +349,6 @@ _HANDLERS: dict[str, Callable[[Session, Show], Answer]] = {
     "PROCEDURES": _empty("Procedures_in_{database}", "Routine Lifetime", "Definer"),
     "FUNCTIONS": _empty("Functions_in_{database}", "Function Type", "Definer"),
     "AGGREGATES": _empty("Aggregates_in_{database}"),
+    "PARTITIONS": _partitions,
     "PIPELINES": _empty("Pipelines_in_{database}", "State", "Scheduled"),
 }
