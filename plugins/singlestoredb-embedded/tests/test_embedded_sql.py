@@ -584,3 +584,14 @@ def test_what_clients_ask_of_a_cluster(engine: Any) -> None:
     assert engine.warnings() == [("Note", 1235, "embedded engine: RESTART PROXY has no effect")]
     assert engine.errno("RESTART") == 1235
     assert engine("SHOW PARTITIONS") == [(0, "", 0, "Master", 0)]
+
+
+def test_show_create_table_has_a_line_per_key(engine: Any) -> None:
+    engine("CREATE TABLE t (a INT PRIMARY KEY)")
+    engine(
+        "CREATE TEMPORARY TABLE u (a INT, v VECTOR(2), VECTOR INDEX i (v)\n  INDEX_OPTIONS = '{}', "
+        "FOREIGN KEY (a) REFERENCES t (a))"
+    )
+    lines = engine("SHOW CREATE TABLE u")[0][1].splitlines()
+    assert lines[0].startswith("CREATE TEMPORARY TABLE `u`")
+    assert lines[3:] == ["  VECTOR INDEX i (v) INDEX_OPTIONS = '{}'", ")"]

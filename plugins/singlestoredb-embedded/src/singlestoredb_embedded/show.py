@@ -186,7 +186,7 @@ def _quoted(name: str) -> str:
 
 def _key_line(key: Key) -> str:
     if key.text:
-        return key.text
+        return " ".join(key.text.split())  # clients take the answer line by line
     listed = ",".join(map(_quoted, key.columns))
     if key.kind == "PRIMARY":
         return f"PRIMARY KEY ({listed})"
@@ -218,9 +218,12 @@ def create_table(table: Table) -> str:
         if column.comment:
             line += f" COMMENT {quote_string(column.comment)}"
         lines.append(line)
-    lines += [_key_line(key) for key in table.keys]
+    # As a server does that ignores foreign keys: it does not remember them.
+    lines += [_key_line(key) for key in table.keys if key.kind != "FOREIGN"]
     body = ",\n".join(f"  {line}" for line in lines)
     kind = f"{table.kind} " if table.kind else ""
+    if table.temporary:
+        kind += "TEMPORARY "
     comment = f" COMMENT={quote_string(table.comment)}" if table.comment else ""
     return f"CREATE {kind}TABLE {_quoted(table.name)} (\n{body}\n){comment}"
 
