@@ -595,3 +595,8 @@ def test_show_create_table_has_a_line_per_key(engine: Any) -> None:
     lines = engine("SHOW CREATE TABLE u")[0][1].splitlines()
     assert lines[0].startswith("CREATE TEMPORARY TABLE `u`")
     assert lines[3:] == ["  VECTOR INDEX i (v) INDEX_OPTIONS = '{}'", ")"]
+
+
+def test_a_constraint_names_its_key(engine: Any) -> None:
+    engine("CREATE TABLE t (a INT, b INT, CONSTRAINT x UNIQUE (a), CONSTRAINT y UNIQUE z (b))")
+    assert [row[2] for row in engine("SHOW INDEXES FROM t")] == ["x", "z"]

@@ -328,8 +328,9 @@ class StatementParser(QueryParser):
 
     def _key(self) -> KeySpec:
         start = self.position
+        constraint = ""
         if self.accept("CONSTRAINT") and not self.at_any("PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
-            self.identifier()
+            constraint = self.identifier()
         word = self.next().word
         if word == "CHECK":
             raise unsupported("CHECK constraints")
@@ -338,7 +339,7 @@ class StatementParser(QueryParser):
             self.accept_any("KEY", "INDEX")
         if word == "UNIQUE" and self.accept("UNENFORCED"):
             kind = "KEY"
-        name = ""
+        name = constraint if word == "UNIQUE" else ""
         if self.at_identifier() and not self.at("USING"):
             name = self.identifier()
         self._using()
