@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pymysql
 import pytest
 
 from singlestoredb.testing.fixtures import NOT_RUN
@@ -61,16 +63,22 @@ class Interpreter:
     packages: Path
     """Its ``site-packages``."""
 
-    def start(self, *args: str, **env: str) -> subprocess.Popen[str]:
-        """Start it; what it says is in ``stdout``."""
+    def start(
+        self, *args: str, working_directory: Path | None = None, **env: str
+    ) -> subprocess.Popen[str]:
+        """Start it with additions to the environment; what it says is in ``stdout``."""
         ours = ("SINGLESTOREDB", "PYTEST", "PYTHON", "COV")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return subprocess.Popen(
             [str(self.python), *args],
             env={**clean, "PYTHONPATH": str(self.path), "PYTHONDONTWRITEBYTECODE": "1", **env},
-            cwd=self.path,  # not the working directory, which has our SDK
+            cwd=working_directory or self.path,  # not the tests' own, which has our SDK
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
+
+
+def _without_procedures(setup: str) -> str:
+    return re.sub(r"CREATE OR REPLACE PROCEDURE.*?\nEND;\n", "", setup, flags=re.DOTALL)
 
 
 def _install(*args: str) -> None:
@@ -104,8 +112,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory, dialect: Path) -> Interp
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
     if not PROCEDURES:
         setup = packages / "singlestoredb" / "tests" / "test.sql"
-        text = re.sub(r"CREATE OR REPLACE PROCEDURE.*?\nEND;\n", "", setup.read_text(), flags=re.S)
-        setup.write_text(text)
+        setup.write_text(_without_procedures(setup.read_text()))
     return Interpreter(python, dialect, packages)
 
 
@@ -113,6 +120,24 @@ def reference(tmp_path_factory: pytest.TempPathFactory, dialect: Path) -> Interp
 def ours(dialect: Path) -> Interpreter:
     """An interpreter whose ``singlestoredb`` is this SDK."""
     return Interpreter(Path(sys.executable), dialect, Path(sysconfig.get_path("purelib")))
+
+
+def _finish(process: subprocess.Popen[str], report: Path) -> tuple[str, dict[str, str]]:
+    """Wait for a run of pytest; return what it said, and test → outcome: ``passed``,
+    ``skipped``, or what was wrong."""
+    said, _ = process.communicate(timeout=900)
+    assert report.exists(), said
+    found = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        outcome = "passed"
+        for child in case:
+            if child.tag in ("failure", "error"):
+                outcome = child.get("message") or child.tag
+            elif child.tag == "skipped":
+                outcome = "skipped"
+        classname = str(case.get("classname")).removeprefix("singlestoredb.tests.")
+        found[f"{classname}.{case.get('name')}"] = outcome
+    return said, found
 
 
 # -- its own tests ---------------------------------------------------------------------------
@@ -150,29 +175,13 @@ def runs(
                 process.communicate()
 
 
-def _outcomes(report: Path) -> dict[str, str]:
-    """Return test → ``passed``, ``skipped``, or what was wrong."""
-    found = {}
-    for case in ElementTree.parse(report).iter("testcase"):
-        name = str(case.get("classname")).removeprefix("singlestoredb.tests.")
-        outcome = "passed"
-        for child in case:
-            if child.tag in ("failure", "error"):
-                outcome = child.get("message") or child.tag
-            elif child.tag == "skipped":
-                outcome = "skipped"
-        found[f"{name}.{case.get('name')}"] = outcome
-    return found
-
-
 @pytest.mark.parametrize("protocol", ["mysql", "http"])
 def test_the_reference_sdks_own_tests(
     runs: dict[str, tuple[subprocess.Popen[str], Path]], protocol: str
 ) -> None:
     process, report = runs[protocol]
-    said, _ = process.communicate(timeout=900)
-    assert report.exists(), said
-    outcomes = {test: how for test, how in _outcomes(report).items() if how != "skipped"}
+    said, found = _finish(process, report)
+    outcomes = {test: how for test, how in found.items() if how != "skipped"}
     failed = {test: how for test, how in outcomes.items() if how != "passed"}
     known = _KNOWN[protocol]
     surprises = {test: how for test, how in failed.items() if test not in known}
@@ -181,3 +190,134 @@ def test_the_reference_sdks_own_tests(
     assert len(outcomes) >= _LEAST[protocol], said
     others = len(outcomes) - (0 if PROCEDURES else len(failed))
     assert others - len(surprises) >= 0.99 * others
+
+
+# -- SQLAlchemy ------------------------------------------------------------------------------
+
+_CACHE_KEY = "asserts that VECTOR has no cache key, which SQLAlchemy gives it"
+_DIALECT_FAILS = {
+    "test_error_handling.TestErrorHandling.test_cache_key_generation_exceptions": _CACHE_KEY,
+    "test_error_handling_pytest.TestErrorHandling.test_cache_key_generation_exceptions": _CACHE_KEY,
+    "test_declarative_reflection.TestDeclarativeTableTypeReflection"
+    ".test_reflect_rowstore_global_temporary_table_type": "GLOBAL TEMPORARY is taken as TEMPORARY",
+}
+_OURS_FAILS = {
+    "test_basics.TestBasics.test_double_percents": "a lone % beside parameters is refused"
+}
+_PERCENT = "the dialect doubles % in a statement without parameters, where no driver halves it"
+_SUITE_FAILS = {
+    "EscapingTest.test_percent_sign_round_trip": _PERCENT,
+    "TextTest.test_literal_percentsigns": _PERCENT,
+    "EnumTest.test_round_trip[a%]": _PERCENT,
+    "EnumTest.test_round_trip[b%percent]": _PERCENT,
+    "EnumTest.test_round_trip_executemany": _PERCENT,
+    **{
+        f"DifficultParametersTest.test_round_trip_same_named_column[{name}]": _PERCENT
+        for name in (
+            "percent%signs", "percent%(ens)yah", "per % cent", "more :: %colons%", "%percent",
+        )
+    },
+    **{
+        f"{name}.test_select_direct": "a date or time without a table is text, as in MySQL"
+        for name in ("DateTest", "DateTimeTest", "DateTimeCoercedToDateTimeTest", "TimeTest")
+    },
+    "NumericTest.test_float_custom_scale": "FLOAT has six digits",
+    **{
+        f"JoinTest.test_{name}": "asks for foreign keys without a requirement that says so"
+        for name in (
+            "inner_join_fk", "inner_join_true", "inner_join_false", "outer_join_fk",
+            "outer_join_false",
+        )
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sdk", ["reference", "ours"])
+def test_the_dialects_own_tests(
+    request: pytest.FixtureRequest, tmp_path: Path, dialect: Path, sdk: str
+) -> None:
+    """Its tests of compiling, types and, most of all, reflection."""
+    if not PROCEDURES:
+        setup = dialect / "sqlalchemy_singlestoredb" / "tests" / "test.sql"
+        setup.write_text(_without_procedures(setup.read_text()))
+    interpreter = request.getfixturevalue(sdk)
+    report = tmp_path / "report.xml"
+    with EmbeddedServer() as server:
+        process = interpreter.start(
+            "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
+            f"--junitxml={report}", f"--rootdir={dialect}", "--pyargs",
+            "sqlalchemy_singlestoredb.tests",
+            # In this form, because its set-up reads no other.
+            SINGLESTOREDB_URL=server.mysql_url.removeprefix("mysql://").rpartition("/")[0],
+        )  # fmt: skip
+        said, outcomes = _finish(process, report)
+    outcomes = {t.removeprefix("sqlalchemy_singlestoredb.tests."): o for t, o in outcomes.items()}
+    failed = {test for test, how in outcomes.items() if how not in ("passed", "skipped")}
+    assert failed == set(_DIALECT_FAILS | (_OURS_FAILS if sdk == "ours" else {})), said
+    assert sum(how == "passed" for how in outcomes.values()) >= 360, said
+
+
+def test_sqlalchemys_dialect_suite(ours: Interpreter, tmp_path: Path) -> None:
+    """SQLAlchemy's suite for dialects, with this SDK under the public dialect."""
+    for file in (Path(__file__).parent / "sqlalchemy_suite").glob("*.py"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "setup.cfg").write_text(
+        "[sqla_testing]\nrequirement_cls=requirements_of_singlestore:Requirements\n"
+        "profile_file=profiles.txt\n[db]\ndefault=sqlite://\n"
+    )
+    report = tmp_path / "report.xml"
+    with EmbeddedServer() as server:
+        with pymysql.connect(
+            host=server.host, port=server.mysql_port, user=server.user, password=server.password
+        ) as conn:
+            for name in ("test", "test_schema"):
+                conn.cursor().execute(f"CREATE DATABASE {name}")
+        process = ours.start(
+            "-m", "pytest", "-q", "-p", "sqlalchemy.testing.plugin.pytestplugin",
+            "-p", "no:cacheprovider", "-p", "no:singlestoredb", "--tb=short", "--maxfail=1000",
+            f"--junitxml={report}",
+            f"--dburi=singlestoredb+{server.mysql_url.rpartition('/')[0]}/test",
+            str(tmp_path / "dialect_suite.py"),
+            PYTHONPATH=f"{tmp_path}:{ours.path}", working_directory=tmp_path,
+        )  # fmt: skip
+        said, outcomes = _finish(process, report)
+    # A class is called after the database as well: …Test_singlestoredb+mysql_5_7_32
+    names = {re.sub(r"^dialect_suite\.(\w+?)(_singlestoredb\S*?)?\.test", r"\1.test", t): how
+             for t, how in outcomes.items()}  # fmt: skip
+    failed = {test for test, how in names.items() if how not in ("passed", "skipped")}
+    assert failed == set(_SUITE_FAILS), said
+    assert sum(how == "passed" for how in names.values()) >= 350, said
+
+
+_PANDAS = """
+import sys, datetime, pandas, singlestoredb, sqlalchemy
+engine = sqlalchemy.create_engine(sys.argv[1])
+frame = pandas.DataFrame({
+    "a": [1, 2, 3], "b": ["x", None, "it's 100% ü"], "c": [0.5, 1e10, None],
+    "d": pandas.to_datetime(["2024-02-29 00:00:00", None, "1999-12-31 23:59:59"]),
+})
+with engine.begin() as conn:
+    frame.to_sql("frame", conn, index=False)
+    assert frame.to_sql("frame", conn, index=False, if_exists="append", method="multi") in (3, None)
+    again = pandas.read_sql(sqlalchemy.text("SELECT * FROM frame ORDER BY a"), conn)
+    part = pandas.read_sql("SELECT b FROM frame WHERE a = %(a)s", conn, params={"a": 3})
+    whole = pandas.read_sql_table("frame", conn)
+assert again["a"].tolist() == [1, 1, 2, 2, 3, 3]
+assert part["b"].tolist() == ["it's 100% ü"] * 2
+assert again["c"].fillna(0).tolist() == [0.5, 0.5, 1e10, 1e10, 0, 0]
+assert again["d"].dropna().tolist()[0] == datetime.datetime(2024, 2, 29)
+assert sorted(whole.columns) == ["a", "b", "c", "d"] and len(whole) == 6
+columns = {c["name"]: str(c["type"]) for c in sqlalchemy.inspect(engine).get_columns("frame")}
+assert columns["a"].startswith("BIGINT") and columns["b"].startswith("TEXT"), columns
+print("version", singlestoredb.__version__)
+"""
+
+
+@pytest.mark.parametrize("sdk", ["reference", "ours"])
+def test_pandas(request: pytest.FixtureRequest, sdk: str) -> None:
+    interpreter = request.getfixturevalue(sdk)
+    with EmbeddedServer() as server:
+        process = interpreter.start("-c", _PANDAS, f"singlestoredb+{server.mysql_url}")
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert (f"version {REFERENCE}" in said) == (sdk == "reference")
