@@ -649,3 +649,39 @@ def test_long_literals_need_little_memory(engine: Any) -> None:
     assert len(tokens) == 3
     assert peak < 8_000_000
     assert engine(f"SELECT LENGTH('{text}')") == [(2_001_001,)]
+
+
+def test_bit_without_a_length_has_64_bits(engine: Any) -> None:
+    engine("CREATE TABLE t (a BIT, b BIT(2))")
+    assert engine.count("INSERT INTO t VALUES (18446744073709551615, 3)") == 1
+    assert engine("SELECT a, b FROM t") == [(b"\xff" * 8, bytes(7) + b"\x03")]
+    assert engine.errno("INSERT INTO t VALUES (0, 4)") == 1264
+
+
+def test_what_clients_ask_of_a_cluster(engine: Any) -> None:
+    assert engine("SHOW VARIABLES LIKE 'enable_multipartition_queries'") == [
+        ("enable_multipartition_queries", "ON")
+    ]
+    engine("SET enable_multipartition_queries = 0")
+    assert "has no effect" in engine.warnings()[0][2]
+    assert engine("SELECT @@enable_multipartition_queries") == [("OFF",)]
+    engine("RESTART PROXY")
+    assert engine.warnings() == [("Note", 1235, "embedded engine: RESTART PROXY has no effect")]
+    assert engine.errno("RESTART") == 1235
+    assert engine("SHOW PARTITIONS") == [(0, "", 0, "Master", 0)]
+
+
+def test_show_create_table_has_a_line_per_key(engine: Any) -> None:
+    engine("CREATE TABLE t (a INT PRIMARY KEY)")
+    engine(
+        "CREATE TEMPORARY TABLE u (a INT, v VECTOR(2), VECTOR INDEX i (v)\n  INDEX_OPTIONS = '{}', "
+        "FOREIGN KEY (a) REFERENCES t (a))"
+    )
+    lines = engine("SHOW CREATE TABLE u")[0][1].splitlines()
+    assert lines[0].startswith("CREATE TEMPORARY TABLE `u`")
+    assert lines[3:] == ["  VECTOR INDEX i (v) INDEX_OPTIONS = '{}'", ")"]
+
+
+def test_a_constraint_names_its_key(engine: Any) -> None:
+    engine("CREATE TABLE t (a INT, b INT, CONSTRAINT x UNIQUE (a), CONSTRAINT y UNIQUE z (b))")
+    assert [row[2] for row in engine("SHOW INDEXES FROM t")] == ["x", "z"]

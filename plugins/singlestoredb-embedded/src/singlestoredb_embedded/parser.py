@@ -39,7 +39,7 @@ _REFUSED_CREATE = {
 _REFUSED = {
     "BACKUP", "RESTORE", "PROFILE", "HANDLER",
     "PREPARE", "EXECUTE", "DEALLOCATE", "ATTACH", "DETACH", "MERGE", "DO", "START", "STOP", "TEST",
-    "REBALANCE", "XA", "IMPORT", "CLONE", "RESTART",
+    "REBALANCE", "XA", "IMPORT", "CLONE",
 }  # fmt: skip
 _INERT = {
     "ANALYZE", "OPTIMIZE", "GRANT", "REVOKE", "FLUSH", "SNAPSHOT", "CHECK", "REPAIR", "UNLOCK",
@@ -144,6 +144,12 @@ class StatementParser(RoutineParser):
         if not isinstance(statement, _EXPLAINED):
             raise self.fail()
         return Explain(statement)
+
+    def _restart_statement(self) -> Inert:
+        if self.peek().word != "PROXY":
+            raise unsupported("RESTART")
+        self.expect("RESTART", "PROXY")  # how a server begins its Data API, which is there already
+        return Inert("RESTART PROXY")
 
     def _kill_statement(self) -> Statement:
         self.next()
@@ -367,8 +373,9 @@ class StatementParser(RoutineParser):
 
     def _key(self) -> KeySpec:
         start = self.position
+        constraint = ""
         if self.accept("CONSTRAINT") and not self.at_any("PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
-            self.identifier()
+            constraint = self.identifier()
         word = self.next().word
         if word == "CHECK":
             raise unsupported("CHECK constraints")
@@ -377,7 +384,7 @@ class StatementParser(RoutineParser):
             self.accept_any("KEY", "INDEX")
         if word == "UNIQUE" and self.accept("UNENFORCED"):
             kind = "KEY"
-        name = ""
+        name = constraint if word == "UNIQUE" else ""
         if self.at_identifier() and not self.at("USING"):
             name = self.identifier()
         self._using()

@@ -186,7 +186,7 @@ def _quoted(name: str) -> str:
 
 def _key_line(key: Key) -> str:
     if key.text:
-        return key.text
+        return " ".join(key.text.split())  # clients take the answer line by line
     listed = ",".join(map(_quoted, key.columns))
     if key.kind == "PRIMARY":
         return f"PRIMARY KEY ({listed})"
@@ -218,9 +218,12 @@ def create_table(table: Table) -> str:
         if column.comment:
             line += f" COMMENT {quote_string(column.comment)}"
         lines.append(line)
-    lines += [_key_line(key) for key in table.keys]
+    # As a server does that ignores foreign keys: it does not remember them.
+    lines += [_key_line(key) for key in table.keys if key.kind != "FOREIGN"]
     body = ",\n".join(f"  {line}" for line in lines)
     kind = f"{table.kind} " if table.kind else ""
+    if table.temporary:
+        kind += "TEMPORARY "
     comment = f" COMMENT={quote_string(table.comment)}" if table.comment else ""
     return f"CREATE {kind}TABLE {_quoted(table.name)} (\n{body}\n){comment}"
 
@@ -379,6 +382,13 @@ def _database_status(session: Session, statement: Show) -> Answer:
     return columns, [("database", session.database), ("partitions", "1")]
 
 
+def _partitions(session: Session, statement: Show) -> Answer:
+    _database(session, statement)
+    columns = [("Ordinal", BIGINT), ("Host", _NAME), ("Port", BIGINT), ("Role", _NAME),
+               ("Locked", BIGINT)]  # fmt: skip
+    return columns, [(0, "", 0, "Master", 0)]  # the one partition, at no address
+
+
 _HANDLERS: dict[str, Callable[[Session, Show], Answer]] = {
     "DATABASES": _databases,
     "TABLES": _tables,
@@ -403,5 +413,6 @@ _HANDLERS: dict[str, Callable[[Session, Show], Answer]] = {
     "CREATE PROCEDURE": _create_routine,
     "CREATE FUNCTION": _create_routine,
     "AGGREGATES": _empty("Aggregates_in_{database}"),
+    "PARTITIONS": _partitions,
     "PIPELINES": _empty("Pipelines_in_{database}", "State", "Scheduled"),
 }

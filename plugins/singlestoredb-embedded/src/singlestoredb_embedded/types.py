@@ -8,7 +8,7 @@ declared        stored as             note
 TINYINT…BIGINT  TINYINT…BIGINT, U…    MEDIUMINT as INTEGER with a range check
 FLOAT, DOUBLE   FLOAT, DOUBLE         FLOAT is printed with 6 digits
 DECIMAL(p, s)   DECIMAL(p, s)         p at most 38
-BIT             UBIGINT               read as 8 bytes, most significant first
+BIT             UBIGINT               64 bits unless declared; read as 8 bytes, big-endian
 TIME            INTERVAL              microseconds only; up to ±838:59:59
 YEAR            SMALLINT              1901 to 2155, or 0
 DATETIME        TIMESTAMP             TIMESTAMP too; without a time zone
@@ -333,8 +333,8 @@ def declared(name: TypeName) -> SqlType:
         length = (1 if first is None else first) if sized else None
         collation = name.collation or ("utf8mb4_bin" if name.charset == "ascii_bin" else "")
         return SqlType(kind, length=length, collation=collation if family == "text" else "")
-    if kind == "BIT":
-        return SqlType(kind, length=first or 1)
+    if kind == "BIT":  # without a length all 64 bits, unlike MySQL's one
+        return SqlType(kind, length=first or 64)
     return SqlType(kind)
 
 
