@@ -31,24 +31,8 @@ _REFERENCE = [f"singlestoredb=={REFERENCE}", "parsimonious>=0.10", "sqlparams>=6
               "pytest-xdist", "execnet"]  # fmt: skip
 _DIALECT = ["sqlalchemy-singlestoredb>=1.2,<2"]
 
-PROCEDURES = False
-"""Whether the engine has stored procedures.  Without them the tests' set-up loses its own."""
-
-_CALLS = {
-    f"test_connection.TestConnection.{name}"
-    for name in (
-        "test_callproc", "test_callproc_bad_args", "test_callproc_no_args",
-        "test_callproc_return_int", "test_echo", "test_echo_with_result_set",
-    )
-} | {"test_dbapi.TestDBAPI.test_nextset"}  # fmt: skip
-_NO_PROCEDURES = "the engine has no stored procedures"
 _KNOWN: dict[str, dict[str, str]] = {"mysql": {}, "http": {}}
 """Protocol → test that fails → why.  A test that is not here must not fail, one that is must."""
-if not PROCEDURES:
-    for _tests in _KNOWN.values():
-        _tests.update(dict.fromkeys(_CALLS, _NO_PROCEDURES))
-    _KNOWN["mysql"]["test_connection.TestConnection.test_callproc_too_many_args"] = _NO_PROCEDURES
-
 _LEAST = {"mysql": 140, "http": 130}
 """Fewest tests that have to run: fewer are a sign of a set-up that failed."""
 
@@ -75,10 +59,6 @@ class Interpreter:
             cwd=working_directory or self.path,  # not the tests' own, which has our SDK
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-
-
-def _without_procedures(setup: str) -> str:
-    return re.sub(r"CREATE OR REPLACE PROCEDURE.*?\nEND;\n", "", setup, flags=re.DOTALL)
 
 
 def _install(*args: str) -> None:
@@ -110,9 +90,6 @@ def reference(tmp_path_factory: pytest.TempPathFactory, dialect: Path) -> Interp
     # In a folder that a .pth file names no other .pth file is read: this SDK, which is installed
     # by one, stays out.
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    if not PROCEDURES:
-        setup = packages / "singlestoredb" / "tests" / "test.sql"
-        setup.write_text(_without_procedures(setup.read_text()))
     return Interpreter(python, dialect, packages)
 
 
@@ -188,8 +165,7 @@ def test_the_reference_sdks_own_tests(
     assert not surprises, f"{surprises}\n{said}"
     assert sorted(failed) == sorted(known), "a test passes that is listed as a known failure"
     assert len(outcomes) >= _LEAST[protocol], said
-    others = len(outcomes) - (0 if PROCEDURES else len(failed))
-    assert others - len(surprises) >= 0.99 * others
+    assert len(failed) <= 0.01 * len(outcomes)
 
 
 # -- SQLAlchemy ------------------------------------------------------------------------------
@@ -237,9 +213,6 @@ def test_the_dialects_own_tests(
     request: pytest.FixtureRequest, tmp_path: Path, dialect: Path, sdk: str
 ) -> None:
     """Its tests of compiling, types and, most of all, reflection."""
-    if not PROCEDURES:
-        setup = dialect / "sqlalchemy_singlestoredb" / "tests" / "test.sql"
-        setup.write_text(_without_procedures(setup.read_text()))
     interpreter = request.getfixturevalue(sdk)
     report = tmp_path / "report.xml"
     with EmbeddedServer() as server:
