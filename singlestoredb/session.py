@@ -131,7 +131,13 @@ class Session:
         return self._escapers[self._opened().escapes_backslash]
 
     def _run(
-        self, query: str, args: Any, buffered: bool, shape: Shape, infile_stream: Any
+        self,
+        query: str,
+        args: Any,
+        buffered: bool,
+        shape: Shape,
+        infile_stream: Any,
+        infile_name: str | None = None,
     ) -> ResultStream:
         """Run a statement; extensions and Fusion see it when there are any."""
         opened = self._opened()
@@ -146,7 +152,7 @@ class Session:
             sql, bound = query, args
         else:
             sql, bound = self._interpolate(query, args), None
-        request = StatementRequest(sql, bound, buffered, shape, infile_stream)
+        request = StatementRequest(sql, bound, buffered, shape, infile_stream, infile_name)
         hooks = self._hooks
         if not (self._fusion or hooks.watches_statements or hooks.answers_statements):
             self._committable = True

@@ -228,6 +228,10 @@ class StatementRequest:
     infile_stream: Any = None
     """Source for ``LOAD DATA LOCAL INFILE ':stream:'``: bytes, text, a file object, an iterable
     of pieces, a ``queue.Queue`` that ends with an empty piece, or a callable ``read(size)``."""
+    infile_name: str | None = None
+    """The name under which this statement, and no other, names ``infile_stream``.  Made up by the
+    SDK for a load of its own: with it the driver gives that stream and nothing else, whether or
+    not ``local_infile`` is on."""
 
 
 @runtime_checkable
@@ -314,6 +318,18 @@ class ServerInfo:
     """Where the connection leads, for people: ``db.example:3306``, ``memory``, a path."""
     charset: str = "utf8mb4"
     database: str | None = None
+
+
+class KnowsTransactions(Protocol):
+    """A driver connection that knows whether a transaction is open.
+
+    The SDK then puts loads of its own into one, so that a failed load leaves nothing behind.  A
+    driver whose LOAD DATA does everything or nothing by itself has no need of it.
+    """
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, as of the server's last answer."""
 
 
 class DriverConnection(Protocol):

@@ -26,8 +26,11 @@ KEPT_RESULTS = 512
 """Results whose columns are remembered: parsing a few costs more than the rest of a point query."""
 _NOT_A_COUNT = frozenset({b"", b"\x00", b"\xfe", b"\xff"})
 """First bytes of answers that do not begin with a number of columns."""
+_NOT_ALLOWED = 1148
+"""Error number of servers for LOAD DATA LOCAL where it is switched off."""
 _ONE_TO_ONE = frozenset({"utf8", "utf-8", "ascii", "cp1252"})
 """Codecs that write no character as another one's bytes."""
+_STATUS_IN_TRANSACTION = 0x0001
 _STATUS_AUTOCOMMIT = 0x0002
 _STATUS_NO_BACKSLASH_ESCAPES = 0x0200
 
@@ -54,7 +57,7 @@ class MySQLConnection:
         self._encoding = greeting.encoding
         self._status = greeting.status
         self._active: MySQLResult | None = None
-        self._infile: tuple[str, object] = ("", None)
+        self._request = StatementRequest("")
         self._columns: dict[tuple[bytes, ...], tuple[Column, ...]] = {}
         self.decoders = Decoders(params, greeting.encoding)
         self.info = ServerInfo(
@@ -110,6 +113,11 @@ class MySQLConnection:
         return bool(self._status & _STATUS_AUTOCOMMIT)
 
     @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, as of the server's last answer."""
+        return bool(self._status & _STATUS_IN_TRANSACTION)
+
+    @property
     def escapes_backslash(self) -> bool:
         """Whether a backslash escapes in string literals, as of the server's last answer."""
         return not self._status & _STATUS_NO_BACKSLASH_ESCAPES
@@ -129,7 +137,7 @@ class MySQLConnection:
             active, self._active = self._active, None
             active.settle()
         sql = request.sql
-        self._infile = (sql, request.infile_stream)
+        self._request = request
         self.wire.send_command(Command.QUERY, self._encoded(sql))
         return self.read_result(request.buffered)
 
@@ -199,20 +207,29 @@ class MySQLConnection:
     def _send_file(self, wanted: bytes) -> None:
         """Answer the server's request for a file; only what the statement named is given."""
         name = wanted.decode("utf-8", "surrogateescape")
-        sql, stream = self._infile
-        if not self._params.local_infile or name not in infile.named_files(sql):
+        request = self._request
+        if request.infile_name is not None:
+            is_named = name == request.infile_name
+        else:
+            is_named = name in infile.named_files(request.sql)
+        if not is_named:
             self.wire.abort()
             raise OperationalError(
                 None,
                 "the server asked for a file that the statement did not name; nothing was sent "
-                "and the connection was closed"
-                if self._params.local_infile
-                else "the server asked for a file and local_infile is off; the connection was "
-                "closed",
+                "and the connection was closed",
             )
         failure: BaseException | None = None
         try:
-            for piece in infile.packets(name, stream):
+            if not self._params.local_infile and request.infile_name is None:
+                raise OperationalError(
+                    _NOT_ALLOWED,
+                    "LOAD DATA LOCAL is switched off",
+                    hint="connect with local_infile=True",
+                )
+            for piece in infile.packets(
+                request.infile_name or infile.STREAM, name, request.infile_stream
+            ):
                 self.wire.send_payload(piece)
         except BaseException as exc:
             failure = exc

@@ -37,13 +37,13 @@ def _unquote(literal: str) -> str:
     return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), body, flags=re.DOTALL)
 
 
-def packets(name: str, stream: Any) -> Iterator[bytes]:
-    """Iterate over the contents of a named file, or of ``stream`` when the name is ``:stream:``.
+def packets(stream_name: str, name: str, stream: Any) -> Iterator[bytes]:
+    """Iterate over the contents of a named file, or of ``stream`` when it has the stream's name.
 
     Pieces are not empty and at most 64 KiB long.  Raises ``OperationalError`` when there is nothing
     to read from.
     """
-    if name == STREAM:
+    if name == stream_name:
         return _pieces(_source(stream))
     try:
         file = open(name, "rb")  # noqa: SIM115 - closed by the generator

@@ -37,7 +37,7 @@ _PLAIN = {"int", "float", "decimal", "date", "datetime"}
 
 def load(session: Session, statement: LoadData) -> Changed:
     """Run LOAD DATA LOCAL; reads the file that the statement names, or the caller's stream."""
-    if not session.local_infile:
+    if not session.local_infile and statement.path != session.infile_name:
         raise OperationalError(
             1148, "The used command is not allowed: LOAD DATA LOCAL is switched off", "42000",
             hint="connect with local_infile=True",
@@ -54,7 +54,7 @@ def load(session: Session, statement: LoadData) -> Changed:
 
 @contextlib.contextmanager
 def _source(session: Session, statement: LoadData) -> Iterator[str]:
-    if statement.path != ":stream:":
+    if statement.path != (session.infile_name or ":stream:"):
         if not os.path.isfile(statement.path):
             raise OperationalError(1017, f"Can't find file '{statement.path}'")
         if not re.search(r"[*?\[]", statement.path):
