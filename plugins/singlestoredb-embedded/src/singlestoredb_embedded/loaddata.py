@@ -346,12 +346,13 @@ def _unescaped(sql: str, escaped: bool) -> str:
     """SQL that resolves backslash escapes; the field's own NULL is already one."""
     if not escaped:
         return sql
-    # One pass over several letters: a doubled backslash hides behind U+0001 meanwhile.
-    inner = f"replace({sql}, '\\\\', chr(1))"
+    # Backslashes stand in pairs or before a letter, so what is between two pairs has letters only.
+    part = "part"
     for letter, code in (("t", 9), ("n", 10), ("r", 13), ("0", 0), ("b", 8), ("Z", 26)):
-        inner = f"replace({inner}, '\\{letter}', chr({code}))"
-    inner = f"replace(replace({inner}, '\\', ''), chr(1), '\\')"
-    return f"CASE WHEN contains({sql}, '\\') THEN {inner} ELSE {sql} END"
+        part = f"replace({part}, '\\{letter}', chr({code}))"
+    part = f"replace({part}, '\\', '')"
+    parts = f"list_transform(string_split({sql}, '\\\\'), lambda part: {part})"
+    return f"CASE WHEN contains({sql}, '\\') THEN array_to_string({parts}, '\\') ELSE {sql} END"
 
 
 def _reader(statement: LoadData, path: str, kinds: list[str]) -> str:
