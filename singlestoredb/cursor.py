@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from singlestoredb.connection import Connection
+    from singlestoredb.ingest import IngestMode, Progress
 
 RowT = TypeVar("RowT")
 TableT = TypeVar("TableT")
@@ -173,6 +174,77 @@ class Cursor(Generic[RowT, TableT]):
             size += length + 1
         if pending:
             yield f"{split.prefix}{','.join(pending)}{split.suffix}"
+
+    def adbc_ingest(
+        self,
+        table_name: str,
+        data: Any,
+        mode: IngestMode = "create",
+        *,
+        catalog_name: str | None = None,
+        db_schema_name: str | None = None,
+        temporary: bool = False,
+        progress: Progress | None = None,
+    ) -> int:
+        """Load data into a table, at the speed of ``LOAD DATA LOCAL``.
+
+        Data is streamed: as much of it as a batch of its producer's is in memory.  Either all rows
+        are loaded or, as far as the server has transactions, none; the error says how many had
+        been sent and what became of them.  No permission for files (``local_infile``) is needed.
+
+        Columns are matched with the table's by name, rows without names by position.  A table is
+        made with the types of :mod:`singlestoredb.columnar.types`; making one commits an open
+        transaction.  Timestamps with a time zone, and aware datetimes, become that moment in UTC.
+        NaN and infinities are refused unless the connection has ``nan_as_null`` or
+        ``inf_as_null``.  Values that do not fit a column are an error, never cut, whatever the
+        server's sql_mode.
+
+        Args:
+            table_name: name of the table, of any characters.
+            data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__`` (tables, batches and
+                readers of pyarrow, polars frames, cursors, …) or an iterable of such arrays; a
+                pandas frame, whose index is left out; or an iterable of rows, each a mapping, a
+                named tuple or a sequence.
+            mode: ``create`` makes the table, which must not exist; ``append`` needs it;
+                ``create_append`` makes it where it does not exist; ``replace`` makes a new one,
+                which takes the place of the old one when all rows are in it.
+            catalog_name: the database; the connection's when not given.
+            db_schema_name: the same.
+            temporary: whether a table that is made is temporary.
+            progress: called with the rows and the bytes that were sent so far, now and then.
+
+        Returns:
+            The number of rows that were loaded.
+
+        Raises:
+            ProgrammingError: the table exists or does not, has no such column, or the data is of
+                no kind that can be loaded.
+            DataError: a value does not fit.
+            IntegrityError: a key is there already, or NULL is not allowed.
+            NotSupportedError: a column's Arrow type has no SQL type.
+            OperationalError: the data's producer or the connection failed.
+        """
+        from singlestoredb.ingest import ingest
+
+        connection = self._open_connection()
+        if self._stream is not None and data is not self:
+            self._abandon()
+        count = ingest(
+            connection,
+            table_name,
+            data,
+            mode,
+            catalog_name=catalog_name,
+            db_schema_name=db_schema_name,
+            temporary=temporary,
+            progress=progress,
+        )
+        self._abandon()
+        self._executed = f"-- loaded {table_name}"
+        self._rowcount = count
+        return count
+
+    ingest = adbc_ingest
 
     def callproc(self, name: str, args: Sequence[Any] = ()) -> Sequence[Any]:
         """Call a stored procedure; returns ``args`` as they were.
