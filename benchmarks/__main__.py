@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import point
+from benchmarks import ingest, point
 from benchmarks.fetch import __main__ as fetch
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +26,7 @@ def script(path: str) -> Callable[[], None]:
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "point": point.main,
+    "ingest": ingest.main,
     "fetch": lambda: fetch.main([]),
     "kt": script("plugins/singlestoredb-kt/benchmarks/bench_kt.py"),
 }
