@@ -102,7 +102,8 @@ class Cursor(Generic[RowT, TableT]):
         self._executed: str | None = None
 
     max_stmt_length = 1_024_000
-    """Longest statement in bytes that ``executemany`` builds."""
+    """Longest statement in bytes that ``executemany`` builds; ``max_allowed_packet`` may make it
+    shorter."""
 
     # -- running --
 
@@ -135,8 +136,8 @@ class Cursor(Generic[RowT, TableT]):
     def executemany(self, query: str, args: Any = None) -> int | None:
         """Run a statement once for each row of parameters.
 
-        An ``INSERT`` or ``REPLACE`` with one row of ``VALUES`` is sent as few multi-row statements,
-        each at most ``max_stmt_length`` bytes.
+        An ``INSERT`` or ``REPLACE`` with one row of ``VALUES``, constants and functions in it or
+        not, is sent as few multi-row statements, each at most ``max_stmt_length`` bytes or a row.
 
         Args:
             query: the statement.
@@ -162,12 +163,20 @@ class Cursor(Generic[RowT, TableT]):
         self, connection: Connection, split: SplitInsert, rows: Iterable[Any]
     ) -> Iterator[str]:
         fixed = len(split.prefix.encode()) + len(split.suffix.encode())
+        # The command's own byte is part of the packet.
+        most = min(self.max_stmt_length, connection._params.max_allowed_packet - 1)
+        writer = connection._row_writer(split.template)
+        if writer is not None:  # fast path
+            given = iter(rows)
+            while (text := writer.fill(given, most - fixed)) is not None:
+                yield f"{split.prefix}{text}{split.suffix}"
+            return
         pending: list[str] = []
         size = fixed
         for row in rows:
             text = connection._interpolate(split.template, row)
-            length = len(text) if text.isascii() else len(text.encode())
-            if pending and size + length + 1 > self.max_stmt_length:
+            length = len(text.encode("utf-8", "surrogatepass"))
+            if pending and size + length + 1 > most:
                 yield f"{split.prefix}{','.join(pending)}{split.suffix}"
                 pending, size = [], fixed
             pending.append(text)
@@ -644,7 +653,7 @@ def _parameter_rows(args: Any) -> Iterable[Any]:
             None, f"executemany() takes an iterable of parameter rows, not {type(args).__name__}"
         )
     if hasattr(args, "itertuples"):  # pandas
-        rows = args.itertuples(index=False)
+        rows = args.itertuples(index=False, name=None)
     elif hasattr(args, "iter_rows"):  # polars
         rows = args.iter_rows()
     else:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+from singlestoredb import accelerators
 from singlestoredb.config import get_option
 from singlestoredb.escaping import Escaper
 from singlestoredb.exceptions import InterfaceError, NotSupportedError
@@ -129,6 +130,13 @@ class Session:
     def _escaper(self) -> Escaper:
         """Return what writes literals as the server reads them now."""
         return self._escapers[self._opened().escapes_backslash]
+
+    def _row_writer(self, template: str) -> Any | None:
+        """Return what writes rows of an INSERT in C; ``None`` where it must be done in Python."""
+        if self._params.interpolate_query_with_empty_args:
+            return None
+        accelerator = accelerators.find("literals", self._params.pure_python)
+        return accelerator and self._escaper().row_writer(template, accelerator)
 
     def _run(
         self,

@@ -420,7 +420,7 @@ class AcceleratorRequest:
     """What is asked of an accelerator plugin."""
 
     name: str
-    """``mysql-rows``, ``tsv`` or ``rowdat-1``."""
+    """``mysql-rows``, ``tsv``, ``literals`` or ``rowdat-1``."""
 
 
 # -- statements on their way, events ---------------------------------------------------------
