@@ -131,7 +131,14 @@ def ingest(
             f"catalog_name {catalog_name!r} and db_schema_name {db_schema_name!r} both name the "
             "database, and differ",
         )
-    source = _source(session, data)
+    try:
+        source = _source(session, data)
+    except Error:
+        raise
+    except Exception as exc:
+        raise OperationalError(
+            None, f"the data ended early with {type(exc).__name__}: {exc}; nothing had been sent"
+        ) from exc
     return _Load(session, source, database, table_name, temporary, progress).run(mode)
 
 

@@ -32,21 +32,22 @@ Q = "`odd ``name``; drop`"
 
 
 @pytest.fixture(scope="module")
-def data_api() -> Iterator[str]:
+def server() -> Iterator[embedded.EmbeddedServer]:
     with embedded.start() as server:
-        yield server.http_url
+        yield server
 
 
-@pytest.fixture(params=["mariadb", "mariadb, pure", "embedded", "http"])
+@pytest.fixture(params=["mariadb", "mariadb, pure", "embedded", "embedded server", "http"])
 def connect(request: pytest.FixtureRequest) -> Connect:
     """How to connect to a server, by accelerator and without it, and without LOAD DATA."""
     kind: str = request.param
     options: dict[str, Any] = {"pure_python": True} if "pure" in kind else {}
     if kind.startswith("mariadb"):
-        server: MariaDB = request.getfixturevalue("mariadb")
-        url = server.url
-    elif kind == "http":
-        url = request.getfixturevalue("data_api")
+        mariadb: MariaDB = request.getfixturevalue("mariadb")
+        url = mariadb.url
+    elif kind in ("http", "embedded server"):
+        engine: embedded.EmbeddedServer = request.getfixturevalue("server")
+        url = engine.http_url if kind == "http" else engine.mysql_url
     else:
         url = "embedded://"
     return lambda **more: s2.connect(url, **options, **more)
@@ -95,7 +96,7 @@ def plain(value: Any) -> Any:
 )
 @given(tables(TYPES))
 def test_every_type_comes_back(conn: s2.Connection, table: pa.Table) -> None:
-    if conn.driver != "mysql":
+    if "MariaDB" not in conn.server_version:
         # The engine keeps 38 digits, and says so.
         kept = [i for i, t in enumerate(table.schema.types) if not pa.types.is_decimal256(t)]
         if not kept:
@@ -466,3 +467,19 @@ def test_types_of_tables_that_are_made() -> None:
     for kind in (pa.decimal256(76, 3), pa.decimal256(60, 31)):
         with pytest.raises(s2.NotSupportedError, match="65 digits with 30"):
             made(kind)
+
+
+def test_a_source_that_fails_at_its_start(mariadb: MariaDB) -> None:
+    def rows() -> Iterator[dict[str, int]]:
+        yield {"a": 1}
+        raise RuntimeError("the disk is gone")
+
+    def no_batch() -> Iterator[pa.RecordBatch]:
+        raise RuntimeError("the disk is gone")
+        yield
+
+    with s2.connect(mariadb.url) as conn:
+        for data in (rows(), no_batch()):
+            with pytest.raises(s2.OperationalError, match="disk is gone; nothing had been sent"):
+                conn.ingest(T, data)
+        assert T not in names(conn)

@@ -102,6 +102,7 @@ def test_rows_of_other_kinds() -> None:
     expected = ",".join(escaper.interpolate("(%s,%s)", row) for row in rows)
     assert written(escaper, "(%s,%s)", rows) == [expected] == ["(1,2),(2,1),(1,2)"]
     assert written(escaper, "(%s)", [5, "x", [Number.ONE]]) == ["(5),('x'),(1)"]
+    wrong: Any
     for wrong in ((1,), (1, 2, 3), [], {"a": 1}):
         with pytest.raises(s2.ProgrammingError) as pure:
             escaper.interpolate("(%s,%s)", wrong, empty_args=True)
@@ -163,9 +164,10 @@ def test_errors_of_the_rows_pass_and_nothing_leaks() -> None:
         written(escaper, "(%s)", [(value,)])
     gc.collect()
     assert sys.getrefcount(value) == before
-    for wrong in ((b"x",), ("a", "b"), ()):
+    pieces: Any
+    for pieces in ((b"x",), ("a", "b"), ()):
         with pytest.raises((ValueError, TypeError)):
-            compiled.RowWriter(wrong, str, str, False, True)  # type: ignore[arg-type]  # the test
+            compiled.RowWriter(pieces, str, str, False, True)
 
 
 @pytest.mark.parametrize("mode", ["", "NO_BACKSLASH_ESCAPES"])
