@@ -133,6 +133,15 @@ class Cursor(Generic[RowT, TableT]):
         self._take(stream)
         return self._rowcount
 
+    def _execute_rows(self, connection: Connection, text: str, query: str) -> int:
+        """Run a statement that rows were written into; observers are told of the query only."""
+        if self._stream is not None:
+            self._abandon()
+        stream = connection._run(text, None, self._buffered, self._shape, None, shown=query)
+        self._executed = query
+        self._take(stream)
+        return self._rowcount
+
     def executemany(self, query: str, args: Any = None) -> int | None:
         """Run a statement once for each row of parameters.
 
@@ -153,7 +162,10 @@ class Cursor(Generic[RowT, TableT]):
         if split is None:
             counts = [self.execute(query, row) for row in rows]
         else:
-            counts = [self.execute(text) for text in self._multi_row(connection, split, rows)]
+            counts = [
+                self._execute_rows(connection, text, query)
+                for text in self._multi_row(connection, split, rows)
+            ]
         if not counts:
             return None
         self._rowcount = sum(counts)

@@ -434,7 +434,8 @@ class _Load:
         length = len(prefix.encode())
 
         def flush() -> int:
-            stream = self._session._run(prefix + ",".join(pending), None, True, "rows", None)
+            text = prefix + ",".join(pending)
+            stream = self._session._run(text, None, True, "rows", None, shown=prefix + "(…)")
             affected = stream.rows_affected
             stream.close()
             pending.clear()

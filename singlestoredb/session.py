@@ -146,8 +146,12 @@ class Session:
         shape: Shape,
         infile_stream: Any,
         infile_name: str | None = None,
+        shown: str | None = None,
     ) -> ResultStream:
-        """Run a statement; extensions and Fusion see it when there are any."""
+        """Run a statement; extensions and Fusion see it when there are any.
+
+        ``shown`` is what observers are told of a text that has values written into it.
+        """
         opened = self._opened()
         if self._changes != Changes.count:
             self._look_at_options()
@@ -165,7 +169,7 @@ class Session:
         if not (self._fusion or hooks.watches_statements or hooks.answers_statements):
             self._committable = True
             return opened.execute(request)
-        return self._run_with_hooks(opened, request, query)
+        return self._run_with_hooks(opened, request, shown or query)
 
     def _run_with_hooks(
         self, opened: DriverConnection, request: StatementRequest, query: str

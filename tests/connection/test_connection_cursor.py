@@ -410,6 +410,19 @@ def test_extensions_see_and_answer_statements(driver: ScriptedDriver) -> None:
     assert "SHOW ACME" not in driver.statements
 
 
+def test_observers_see_no_values_of_many_rows(driver: ScriptedDriver) -> None:
+    watcher = Watcher()
+    s2.plugins.register(watcher)
+    try:
+        with s2.connect("scripted://") as conn:
+            conn.cursor().executemany("INSERT INTO t VALUES (%s)", [["s3cret"], ["s3cret"]])
+    finally:
+        s2.plugins.unregister(watcher)
+    assert ("started", "INSERT INTO t VALUES (%s)") in watcher.events
+    assert "s3cret" not in repr(watcher.events)
+    assert driver.statements == ["INSERT INTO t VALUES ('s3cret'),('s3cret')"]
+
+
 def test_wrappers_see_the_others_answers(driver: ScriptedDriver) -> None:
     watcher, doubler = Watcher(), Doubler()
     s2.plugins.register(watcher)
