@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import embedded, point, pool
+from benchmarks import embedded, ingest, point, pool
 from benchmarks.fetch import __main__ as fetch
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "point": point.main,
     "pool": pool.main,
     "embedded": embedded.main,
+    "ingest": ingest.main,
     "fetch": lambda: fetch.main([]),
     "kt": script("plugins/singlestoredb-kt/benchmarks/bench_kt.py"),
 }

@@ -80,7 +80,14 @@ class ClassicMembers(ErrorMembers):
         def _opened(self) -> DriverConnection: ...
         def _exclusively(self, call: Callable[..., Any], *args: Any) -> Any: ...
         def _run(
-            self, query: str, args: Any, buffered: bool, shape: Shape, infile_stream: Any
+            self,
+            query: str,
+            args: Any,
+            buffered: bool,
+            shape: Shape,
+            infile_stream: Any,
+            infile_name: str | None = None,
+            shown: str | None = None,
         ) -> ResultStream: ...
 
     _last_counts = (0, 0)

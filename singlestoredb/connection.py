@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     import pyarrow
     from typing_extensions import Self
 
+    from singlestoredb.ingest import IngestMode, Progress
+
 __all__ = [
     "CHAR_COLUMNS",
     "Connection",
@@ -384,6 +386,31 @@ class Connection(ClassicMembers, Session):
             cursor.close()
             raise
         return cursor
+
+    def adbc_ingest(
+        self,
+        table_name: str,
+        data: Any,
+        mode: IngestMode = "create",
+        *,
+        catalog_name: str | None = None,
+        db_schema_name: str | None = None,
+        temporary: bool = False,
+        progress: Progress | None = None,
+    ) -> int:
+        """Load data into a table; as :meth:`Cursor.adbc_ingest`."""
+        with self.cursor() as cursor:
+            return cursor.adbc_ingest(
+                table_name,
+                data,
+                mode,
+                catalog_name=catalog_name,
+                db_schema_name=db_schema_name,
+                temporary=temporary,
+                progress=progress,
+            )
+
+    ingest = adbc_ingest
 
     def query(
         self,

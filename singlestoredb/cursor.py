@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from singlestoredb.connection import Connection
+    from singlestoredb.ingest import IngestMode, Progress
 
 RowT = TypeVar("RowT")
 TableT = TypeVar("TableT")
@@ -109,7 +110,8 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
     """Whether results are received whole where that is not said; ``None`` means as the connection
     does."""
     max_stmt_length = 1_024_000
-    """Longest statement in bytes that ``executemany`` builds."""
+    """Longest statement in bytes that ``executemany`` builds; ``max_allowed_packet`` may make it
+    shorter."""
 
     # -- running --
 
@@ -139,11 +141,20 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         self._take(stream)
         return self._rowcount
 
+    def _execute_rows(self, connection: Connection, text: str, query: str) -> int:
+        """Run a statement that rows were written into; observers are told of the query only."""
+        if self._stream is not None:
+            self._abandon()
+        stream = connection._run(text, None, self._buffered, self._shape, None, shown=query)
+        self._executed = query
+        self._take(stream)
+        return self._rowcount
+
     def executemany(self, query: str, args: Any = None) -> int | None:
         """Run a statement once for each row of parameters.
 
-        An ``INSERT`` or ``REPLACE`` with one row of ``VALUES`` is sent as few multi-row statements,
-        each at most ``max_stmt_length`` bytes.
+        An ``INSERT`` or ``REPLACE`` with one row of ``VALUES``, constants and functions in it or
+        not, is sent as few multi-row statements, each at most ``max_stmt_length`` bytes or a row.
 
         Args:
             query: the statement.
@@ -152,7 +163,13 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         Returns:
             The rows changed in all, or ``None`` when there were no rows.
         """
-        counts = [self.execute(text, row) for text, row in self._many(query, args)]
+        connection = self._open_connection()
+        counts = [
+            self.execute(query, row)
+            if text is query
+            else self._execute_rows(connection, text, query)
+            for text, row in self._many(query, args)
+        ]
         if not counts:
             return None
         self._rowcount = sum(counts)
@@ -174,18 +191,97 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         self, connection: Connection, split: SplitInsert, rows: Iterable[Any]
     ) -> Iterator[str]:
         fixed = len(split.prefix.encode()) + len(split.suffix.encode())
+        # The command's own byte is part of the packet.
+        most = min(self.max_stmt_length, connection._params.max_allowed_packet - 1)
+        writer = connection._row_writer(split.template)
+        if writer is not None:  # fast path
+            given = iter(rows)
+            while (text := writer.fill(given, most - fixed)) is not None:
+                yield f"{split.prefix}{text}{split.suffix}"
+            return
         pending: list[str] = []
         size = fixed
         for row in rows:
             text = connection._interpolate(split.template, row)
-            length = len(text) if text.isascii() else len(text.encode())
-            if pending and size + length + 1 > self.max_stmt_length:
+            length = len(text.encode("utf-8", "surrogatepass"))
+            if pending and size + length + 1 > most:
                 yield f"{split.prefix}{','.join(pending)}{split.suffix}"
                 pending, size = [], fixed
             pending.append(text)
             size += length + 1
         if pending:
             yield f"{split.prefix}{','.join(pending)}{split.suffix}"
+
+    def adbc_ingest(
+        self,
+        table_name: str,
+        data: Any,
+        mode: IngestMode = "create",
+        *,
+        catalog_name: str | None = None,
+        db_schema_name: str | None = None,
+        temporary: bool = False,
+        progress: Progress | None = None,
+    ) -> int:
+        """Load data into a table, at the speed of ``LOAD DATA LOCAL``.
+
+        Data is streamed: as much of it as a batch of its producer's is in memory.  Either all rows
+        are loaded or, as far as the server has transactions, none; the error says how many had
+        been sent and what became of them.  No permission for files (``local_infile``) is needed.
+
+        Columns are matched with the table's by name, rows without names by position.  A table is
+        made with the types of :mod:`singlestoredb.columnar.types`; making one commits an open
+        transaction.  Timestamps with a time zone, and aware datetimes, become that moment in UTC.
+        NaN and infinities are refused unless the connection has ``nan_as_null`` or
+        ``inf_as_null``.  Values that do not fit a column are an error, never cut, whatever the
+        server's sql_mode.
+
+        Args:
+            table_name: name of the table, of any characters.
+            data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__`` (tables, batches and
+                readers of pyarrow, polars frames, cursors, …) or an iterable of such arrays; a
+                pandas frame, whose index is left out; or an iterable of rows, each a mapping, a
+                named tuple or a sequence.
+            mode: ``create`` makes the table, which must not exist; ``append`` needs it;
+                ``create_append`` makes it where it does not exist; ``replace`` makes a new one,
+                which takes the place of the old one when all rows are in it.
+            catalog_name: the database; the connection's when not given.
+            db_schema_name: the same.
+            temporary: whether a table that is made is temporary.
+            progress: called with the rows and the bytes that were sent so far, now and then.
+
+        Returns:
+            The number of rows that were loaded.
+
+        Raises:
+            ProgrammingError: the table exists or does not, has no such column, or the data is of
+                no kind that can be loaded.
+            DataError: a value does not fit.
+            IntegrityError: a key is there already, or NULL is not allowed.
+            NotSupportedError: a column's Arrow type has no SQL type.
+            OperationalError: the data's producer or the connection failed.
+        """
+        from singlestoredb.ingest import ingest
+
+        connection = self._open_connection()
+        if self._stream is not None and data is not self:
+            self._abandon()
+        count = ingest(
+            connection,
+            table_name,
+            data,
+            mode,
+            catalog_name=catalog_name,
+            db_schema_name=db_schema_name,
+            temporary=temporary,
+            progress=progress,
+        )
+        self._abandon()
+        self._executed = f"-- loaded {table_name}"
+        self._rowcount = count
+        return count
+
+    ingest = adbc_ingest
 
     def callproc(self, name: str, args: Sequence[Any] = ()) -> Sequence[Any]:
         """Call a stored procedure; returns ``args`` as they were.
@@ -608,7 +704,7 @@ def _parameter_rows(args: Any) -> Iterable[Any]:
             None, f"executemany() takes an iterable of parameter rows, not {type(args).__name__}"
         )
     if hasattr(args, "itertuples"):  # pandas
-        rows = args.itertuples(index=False)
+        rows = args.itertuples(index=False, name=None)
     elif hasattr(args, "iter_rows"):  # polars
         rows = args.iter_rows()
     else:

@@ -19,7 +19,7 @@ from threading import Lock
 from time import perf_counter, sleep
 from typing import Any, Generic, Protocol, TypeVar
 
-from singlestoredb import exceptions
+from singlestoredb import accelerators, exceptions
 from singlestoredb.config import get_option
 from singlestoredb.escaping import Escaper
 from singlestoredb.exceptions import (
@@ -224,8 +224,21 @@ class BaseSession(Generic[OpenedT]):
         """Return what writes literals as the server reads them now."""
         return self._escapers[self._opened().escapes_backslash]
 
+    def _row_writer(self, template: str) -> Any | None:
+        """Return what writes rows of an INSERT in C; ``None`` where it must be done in Python."""
+        if self._params.interpolate_query_with_empty_args:
+            return None
+        accelerator = accelerators.find("literals", self._params.pure_python)
+        return accelerator and self._escaper().row_writer(template, accelerator)
+
     def _request(
-        self, query: str, args: Any, buffered: bool, shape: Shape, infile_stream: Any
+        self,
+        query: str,
+        args: Any,
+        buffered: bool,
+        shape: Shape,
+        infile_stream: Any,
+        infile_name: str | None = None,
     ) -> StatementRequest:
         """Return what the driver is asked to run, with the options as they are now."""
         if self._changes != Changes.count:
@@ -240,7 +253,8 @@ class BaseSession(Generic[OpenedT]):
         else:
             sql, bound = self._interpolate(query, args), None
         self._sent = sql
-        return StatementRequest(sql, bound, buffered, shape, infile_stream, self._query_timeout)
+        timeout = self._query_timeout
+        return StatementRequest(sql, bound, buffered, shape, infile_stream, timeout, infile_name)
 
     # -- escaping --
 
@@ -426,16 +440,26 @@ class Session(BaseSession[DriverConnection]):
             stopping.join(0.05)
 
     def _run(
-        self, query: str, args: Any, buffered: bool, shape: Shape, infile_stream: Any
+        self,
+        query: str,
+        args: Any,
+        buffered: bool,
+        shape: Shape,
+        infile_stream: Any,
+        infile_name: str | None = None,
+        shown: str | None = None,
     ) -> ResultStream:
-        """Run a statement; extensions and Fusion see it when there are any."""
+        """Run a statement; extensions and Fusion see it when there are any.
+
+        ``shown`` is what observers are told of a text that has values written into it.
+        """
         opened = self._opened()
-        request = self._request(query, args, buffered, shape, infile_stream)
+        request = self._request(query, args, buffered, shape, infile_stream, infile_name)
         hooks = self._hooks
         if not (self._fusion or hooks.watches_statements or hooks.answers_statements):
             self._committable = True
             return self._send(opened, request)
-        return self._run_with_hooks(opened, request, query)
+        return self._run_with_hooks(opened, request, shown or query)
 
     def _send(self, opened: DriverConnection, request: StatementRequest) -> ResultStream:
         """Give a statement to the driver; again after a loss, as ``retry_reads`` allows."""

@@ -31,6 +31,9 @@ _TOKEN = re.compile(
 )
 
 
+_BLANK = ("space", "comment")
+
+
 class SplitInsert(NamedTuple):
     """The parts of an INSERT with one row of placeholders."""
 
@@ -78,8 +81,11 @@ def split_values(sql: str) -> SplitInsert | None:
         elif kind == "other" and end >= 0 and depth == 0 and match.group() in ",;":
             if match.group() == "," and not _seen_word(sql[end : match.start()]):
                 return None  # a second row
-            if sql[match.end() :].strip() and match.group() == ";":
-                return None  # a second statement
+            if match.group() == ";":
+                if any(m.lastgroup not in _BLANK for m in _TOKEN.finditer(sql, match.end())):
+                    return None  # a second statement
+                sql = sql[: match.start()]
+                break
         elif expecting_row:
             expecting_row = False
     if end < 0 or not inside:

@@ -3,7 +3,7 @@
 Entry-point group ``singlestoredb.accelerators``.  Whoever can use an accelerator asks for it by
 name; none installed means pure Python.  What an accelerator offers is agreed between it and its
 user under its name: ``mysql-rows`` decodes MySQL results, ``tsv`` writes LOAD DATA streams,
-``rowdat-1`` reads and writes UDF bodies.
+``literals`` writes rows of values into statements, ``rowdat-1`` reads and writes UDF bodies.
 """
 
 from __future__ import annotations

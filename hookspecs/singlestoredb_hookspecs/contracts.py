@@ -254,6 +254,10 @@ class StatementRequest:
     timeout: float | None = None
     """Seconds the caller waits.  The kernel keeps them with ``cancel`` and ``abort``; a driver that
     has neither bounds its waiting by itself."""
+    infile_name: str | None = None
+    """The name under which this statement, and no other, names ``infile_stream``.  Made up by the
+    SDK for a load of its own: with it the driver gives that stream and nothing else, whether or
+    not ``local_infile`` is on."""
 
 
 @runtime_checkable
@@ -430,11 +434,15 @@ class Poolable(Protocol):
 
 
 class KnowsTransactions(Protocol):
-    """A driver connection that knows whether a transaction is open."""
+    """A driver connection that knows whether a transaction is open.
+
+    The SDK then puts loads of its own into one, so that a failed load leaves nothing behind.  A
+    driver whose LOAD DATA does everything or nothing by itself has no need of it.
+    """
 
     @property
     def in_transaction(self) -> bool:
-        """Whether one is, as of the server's last answer."""
+        """Whether a transaction is open, as of the server's last answer."""
 
 
 # -- asynchronous drivers ----------------------------------------------------------------------
@@ -592,7 +600,7 @@ class AcceleratorRequest:
     """What is asked of an accelerator plugin."""
 
     name: str
-    """``mysql-rows``, ``tsv`` or ``rowdat-1``."""
+    """``mysql-rows``, ``tsv``, ``literals`` or ``rowdat-1``."""
 
 
 # -- statements on their way, events ---------------------------------------------------------

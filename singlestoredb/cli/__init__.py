@@ -14,6 +14,7 @@ import click
 from singlestoredb._version import __version__
 
 _COMMANDS = {
+    "load": "singlestoredb.cli.load:load",
     "mgmt": "singlestoredb.cli.mgmt:mgmt",
     "plugins": "singlestoredb.cli.plugins:plugins",
     "serve": "singlestoredb.cli.serve:serve",

@@ -1,4 +1,4 @@
-"""The Arrow type of each SQL column.
+"""The Arrow type of each SQL column, and the SQL type of each Arrow column.
 
 ==============================================  =======================================
 SQL                                             Arrow
@@ -20,6 +20,12 @@ VECTOR(n, t)                                    fixed_size_list<t>[n]
 NULL                                            null
 ==============================================  =======================================
 
+The other way (:func:`sql_type`) is the same table read from right to left, with LONGTEXT, LONGBLOB,
+DATETIME(6) and TIME(6) where it is ambiguous, and more types on its left: bool TINYINT(1), half
+floats FLOAT, date64 DATE, timestamps of any unit and zone DATETIME(6), those of seconds DATETIME,
+time32, time64 and durations of any unit TIME(6), fixed-size binary BINARY(n), large and view types
+as plain ones, dictionaries as their values, null LONGTEXT; lists, structs and maps JSON.
+
 Types are written as format strings of the Arrow C data interface
 (https://arrow.apache.org/docs/format/CDataInterface.html#data-type-description-format-strings).
 """
@@ -28,6 +34,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from singlestoredb.exceptions import NotSupportedError
 from singlestoredb_hookspecs import Column
 
 BINARY_CHARSET: Final = 63
@@ -108,3 +115,97 @@ def result_schema(columns: tuple[Column, ...]) -> Any:
             )
         )
     return blank.modify(format="+s", name="", nullable=False, children=fields)
+
+
+# -- the other way: tables from Arrow --------------------------------------------------------
+
+_SQL = {
+    "n": "LONGTEXT",
+    "b": "TINYINT(1)",
+    "c": "TINYINT",
+    "C": "TINYINT UNSIGNED",
+    "s": "SMALLINT",
+    "S": "SMALLINT UNSIGNED",
+    "i": "INT",
+    "I": "INT UNSIGNED",
+    "l": "BIGINT",
+    "L": "BIGINT UNSIGNED",
+    "e": "FLOAT",
+    "f": "FLOAT",
+    "g": "DOUBLE",
+    "u": "LONGTEXT",
+    "U": "LONGTEXT",
+    "vu": "LONGTEXT",
+    "z": "LONGBLOB",
+    "Z": "LONGBLOB",
+    "vz": "LONGBLOB",
+    "tdD": "DATE",
+    "tdm": "DATE",
+    "tss": "DATETIME",
+    "tts": "TIME",
+    "tDs": "TIME",
+}
+_ELEMENT_NAMES = {"e": "F16", "f": "F32", "g": "F64", "c": "I8", "s": "I16", "i": "I32", "l": "I64"}
+_MOST_DIGITS: Final = 65
+_MOST_DECIMALS: Final = 30
+"""Of a DECIMAL: https://docs.singlestore.com/cloud/reference/sql-reference/data-types/"""
+
+
+def sql_type(field: Any, *, has_vectors: bool) -> str:
+    """Return the SQL type of a column for an Arrow field, a nanoarrow schema.
+
+    What :func:`arrow_format` gives for the SQL type holds every value of the field; it is the same
+    Arrow type for integers, double, decimals, dates, timestamp[us], duration[us], text, binary
+    and, where the server has VECTOR, fixed-size lists of numbers.
+
+    Args:
+        field: the field.
+        has_vectors: whether the server has the type VECTOR; without it vectors become JSON.
+
+    Raises ``NotSupportedError`` when no SQL type holds its values.
+    """
+    if field.dictionary is not None:
+        return sql_type(field.dictionary, has_vectors=has_vectors)
+    form: str = field.format
+    if form in _SQL:
+        if _extension(field) == b"arrow.json":
+            return "JSON"
+        return _SQL[form]
+    if form.startswith("ts"):
+        return "DATETIME" if form.startswith("tss:") else "DATETIME(6)"
+    if form.startswith(("tt", "tD")):
+        return "TIME(6)"
+    if form.startswith("w:"):
+        width = int(form[2:])
+        return f"BINARY({width})" if 0 < width <= 255 else "LONGBLOB"
+    if form.startswith("d:"):
+        precision, scale = (int(part) for part in form[2:].split(",")[:2])
+        if scale < 0:
+            precision, scale = precision - scale, 0
+        precision = max(precision, scale, 1)
+        if precision > _MOST_DIGITS or scale > _MOST_DECIMALS:
+            raise NotSupportedError(
+                None,
+                f"column {field.name!r}: DECIMAL({precision},{scale}) is more than "
+                f"{_MOST_DIGITS} digits with {_MOST_DECIMALS} behind the point",
+                hint="cast it to a narrower decimal, to double or to text",
+            )
+        return f"DECIMAL({precision},{scale})"
+    if form.startswith("+w:") and has_vectors and field.child(0).format in _ELEMENT_NAMES:
+        return f"VECTOR({form[3:]},{_ELEMENT_NAMES[field.child(0).format]})"
+    if form in ("+s", "+l", "+L", "+vl", "+vL", "+m") or form.startswith("+w:"):
+        return "JSON"
+    raise NotSupportedError(
+        None,
+        f"column {field.name!r} has the Arrow type {form!r}, which has no SQL type",
+        hint="cast it to numbers, text, binary, dates, times, lists, structs or maps",
+    )
+
+
+def _extension(field: Any) -> bytes | None:
+    """Return the name of a field's extension type."""
+    metadata = field.metadata
+    if not metadata:
+        return None
+    name: bytes | None = dict(metadata.items()).get(b"ARROW:extension:name")
+    return name

@@ -413,6 +413,29 @@ class DriverConformance:
             assert cursor.execute("SELECT 3") == 1
             assert cursor.fetchall() == [(3,)]
 
+    def test_ingest_needs_no_permission_for_files(self, conn: Connection) -> None:
+        self._need(conn, Can.LOCAL_INFILE)
+        rows = [(300 + i, "t\t n\n b\\ \\N" if i % 2 else None, i / 4) for i in range(9)]
+        names = ("id", "name", "price")
+        with self.connect(local_infile=False) as loader:
+            data = (dict(zip(names, row, strict=True)) for row in rows)
+            assert loader.ingest(TABLE, data, "append") == 9
+            found = loader.execute(
+                f"SELECT id, name, price FROM {TABLE} WHERE id >= 300 ORDER BY id",
+                results_type="tuples",
+            ).fetchall()
+            assert found == rows
+
+            def fails() -> Iterator[dict[str, int]]:
+                yield {"id": 400}
+                raise RuntimeError("gone")
+
+            with pytest.raises(s2.OperationalError, match="gone"):
+                loader.ingest(TABLE, fails(), "append")
+            count = f"SELECT COUNT(*) FROM {TABLE} WHERE id >= 300"
+            assert loader.execute(count, results_type="tuples").fetchall() == [(9,)]
+            loader.query(f"DELETE FROM {TABLE} WHERE id >= 300")
+
     def test_loads_from_streams_and_files(self, conn: Connection, tmp_path: Path) -> None:
         self._need(conn, Can.LOCAL_INFILE)
         file = tmp_path / "rows.csv"

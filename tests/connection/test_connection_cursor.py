@@ -241,6 +241,25 @@ def test_rows_that_do_not_fit_their_column_are_told_apart(
             "/* values (%s) */ INSERT INTO t VALUES ('x)', %s) AS new",
             ("/* values (%s) */ INSERT INTO t VALUES ", "('x)', %s)", " AS new"),
         ),
+        (
+            "INSERT IGNORE INTO t VALUES (%s, 5, f(%s, (1))) ; -- done;\n",
+            ("INSERT IGNORE INTO t VALUES ", "(%s, 5, f(%s, (1)))", ""),
+        ),
+        (
+            "INSERT INTO t VALUES # rows (\n (%s -- ), (\n) AS n(a) ON DUPLICATE KEY UPDATE b=n.a",
+            (
+                "INSERT INTO t VALUES # rows (\n ",
+                "(%s -- ), (\n)",
+                " AS n(a) ON DUPLICATE KEY UPDATE b=n.a",
+            ),
+        ),
+        (
+            "INSERT INTO t VALUES (%s) RETURNING id",
+            ("INSERT INTO t VALUES ", "(%s)", " RETURNING id"),
+        ),
+        ("INSERT INTO t VALUES ROW(%s)", None),
+        ("INSERT INTO t VALUES (%s), (1)", None),
+        ("INSERT INTO values (a) VALUES (%s)", None),
         ("INSERT INTO t VALUES (%s), (%s)", None),
         ("INSERT INTO t VALUES (%s) ON DUPLICATE KEY UPDATE a = %s", None),
         ("INSERT INTO t SELECT %s", None),
@@ -262,6 +281,11 @@ def test_executemany_sends_few_statements(conn: s2.Connection, driver: ScriptedD
     cursor.max_stmt_length = 60
     cursor.executemany("INSERT INTO t VALUES (%s)", (["x" * 10] for _ in range(5)))
     assert [len(text) for text in driver.statements] == [50, 50, 35]
+    for pure in (True, False, None):
+        driver.statements.clear()
+        with s2.connect("scripted://", max_allowed_packet=61, pure_python=pure) as small:
+            small.cursor().executemany("INSERT INTO t VALUES (%s)", [["x" * 10]] * 5)
+        assert [len(text) for text in driver.statements] == [50, 50, 35]
     driver.statements.clear()
     cursor.executemany("UPDATE t SET a = %(a)s", [{"a": 1}, {"a": 2}])
     assert driver.statements == ["UPDATE t SET a = 1", "UPDATE t SET a = 2"]
@@ -384,6 +408,19 @@ def test_extensions_see_and_answer_statements(driver: ScriptedDriver) -> None:
         ("closed", "scripted"),
     ]
     assert "SHOW ACME" not in driver.statements
+
+
+def test_observers_see_no_values_of_many_rows(driver: ScriptedDriver) -> None:
+    watcher = Watcher()
+    s2.plugins.register(watcher)
+    try:
+        with s2.connect("scripted://") as conn:
+            conn.cursor().executemany("INSERT INTO t VALUES (%s)", [["s3cret"], ["s3cret"]])
+    finally:
+        s2.plugins.unregister(watcher)
+    assert ("started", "INSERT INTO t VALUES (%s)") in watcher.events
+    assert "s3cret" not in repr(watcher.events)
+    assert driver.statements == ["INSERT INTO t VALUES ('s3cret'),('s3cret')"]
 
 
 def test_wrappers_see_the_others_answers(driver: ScriptedDriver) -> None:

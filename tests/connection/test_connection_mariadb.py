@@ -341,3 +341,16 @@ def test_nothing_is_left_open(mariadb: MariaDB) -> None:
                 cursor.execute("SELECT 1")
     gc.collect()
     assert descriptors() == before
+
+
+def test_load_data_local_that_is_switched_off_is_refused_and_nothing_is_sent(
+    mariadb: MariaDB, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows"
+    file.write_text("1\n")
+    with s2.connect(mariadb.url) as conn:
+        conn.query("CREATE TEMPORARY TABLE not_loaded (a INT)")
+        with pytest.raises(s2.OperationalError, match="switched off") as caught:
+            conn.query(f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE not_loaded")
+        assert caught.value.errno == 1148
+        assert conn.execute("SELECT COUNT(*) FROM not_loaded").fetchall() == [(0,)]

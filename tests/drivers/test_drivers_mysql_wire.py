@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import singlestoredb as s2
+from singlestoredb_hookspecs import StatementRequest
 from singlestoredb_plugins.mysql import accelerated
 
 from . import rogue as rogues
@@ -161,6 +162,38 @@ def test_a_file_that_the_statement_did_not_name_stays_here(tmp_path: Path) -> No
             assert not conn.open
             conn.close()
     assert not any(b"s3cret contents" in data for data in told)
+
+
+def test_a_load_of_the_sdk_gives_only_the_stream_that_it_named(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret contents")
+    told: list[bytes] = []
+    wanted: list[bytes] = []
+
+    def play(session: Session) -> None:
+        session.log_in()
+        while command := session.receive():
+            if b"LOAD" in command:
+                session.send(b"\xfb" + wanted[0])
+                while piece := session.receive():
+                    told.append(piece)
+            session.send(OK)
+
+    load = f"LOAD DATA LOCAL INFILE ':load:7' INTO TABLE t -- LOCAL INFILE '{secret}'"
+    request = StatementRequest(load, infile_stream=[b"its rows"], infile_name=":load:7")
+    with rogue(play) as url:
+        for name in (str(secret), ":stream:", ":load:8"):
+            wanted[:] = [name.encode()]
+            conn = s2.connect(f"{url}&local_infile=1")
+            with pytest.raises(s2.OperationalError, match="did not name"):
+                conn._opened().execute(request)
+            assert not conn.open
+            conn.close()
+        assert told == []
+        wanted[:] = [b":load:7"]
+        with s2.connect(url) as conn:
+            conn._opened().execute(request).close()
+        assert told == [b"its rows"]
 
 
 # -- packets out of order, cut off, malformed ------------------------------------------------

@@ -79,6 +79,15 @@ def test_sources(table: Any, tmp_path: Path) -> None:
         list(pieces(5))
 
 
+def test_escapes_next_to_any_character(engine: Any) -> None:
+    texts = ["a\x01b\\c", "\\\\t", "\\t", "\t\\", "\\\n\\N", "\x01\\\x01", "\\\\\\"]
+    escaped = [t.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n") for t in texts]
+    engine("CREATE TABLE escapes (a LONGTEXT, b INT)")
+    lines = "".join(f"{text}\t{i}\n" for i, text in enumerate(escaped))
+    engine.count("LOAD DATA LOCAL INFILE ':stream:' INTO TABLE escapes", infile_stream=lines)
+    assert [row[0] for row in engine("SELECT a FROM escapes ORDER BY b")] == texts
+
+
 def test_only_the_named_file_is_read(table: Any, tmp_path: Path) -> None:
     (tmp_path / "a1.tsv").write_text("1\n")
     (tmp_path / "a*.tsv").write_text("2\n")

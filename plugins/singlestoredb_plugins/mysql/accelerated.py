@@ -9,9 +9,8 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from singlestoredb.exceptions import DataError, InternalError, NotSupportedError
-from singlestoredb.kernel import get_registry
-from singlestoredb.kernel.errors import PluginDisabledError, PluginLoadError, PluginNotFoundError
+from singlestoredb import accelerators
+from singlestoredb.exceptions import DataError, InternalError
 from singlestoredb.reading import unique_names
 from singlestoredb_hookspecs import ArrowBatches, Column, ConnectionParams, Shape, StatementRequest
 
@@ -36,20 +35,8 @@ def find(pure_python: bool | None) -> Accelerator | None:
 
     Raises ``NotSupportedError`` when it cannot be had and ``pure_python`` is ``False``.
     """
-    if pure_python:
-        return None
-    plugins = get_registry()
-    try:
-        made: Accelerator = plugins.manager.make_accelerator(
-            plugins.activate("accelerators", NAME), NAME
-        )
-        return made
-    except (PluginNotFoundError, PluginDisabledError, PluginLoadError, ImportError) as exc:
-        if pure_python is None:
-            return None
-        raise NotSupportedError(
-            None, f"pure_python=False demands the accelerator {NAME!r}, which cannot be used: {exc}"
-        ) from exc
+    found: Accelerator | None = accelerators.find(NAME, pure_python)
+    return found
 
 
 class AcceleratedWire(Wire):

@@ -605,7 +605,7 @@ class AsyncMySQLConnection:
                 await self._settle_active(self._active)
             sync = self._sync
             sql = request.sql
-            sync._infile = (sql, request.infile_stream)
+            sync._request = request
             rest = self._send_command(Command.QUERY, sync._encoded(sql))
             if rest is not None:
                 await self._flow.send_rest(rest)

@@ -115,7 +115,9 @@ class _Client(PyMySQLConnection):  # type: ignore[misc] # PyMySQL has no type in
             # Until the handshake is over, a silent server is one that cannot be connected to.
             read_timeout=params.connect_timeout,
             write_timeout=params.connect_timeout,
-            local_infile=params.local_infile,
+            # Only says that the client could.  What it sends is decided at each request, and the
+            # SDK's own loads need it whatever the option says.
+            local_infile=True,
             bind_address=params.bind_address,
             auth_plugin_map=dict(params.auth_plugin_map),
             server_public_key=params.server_public_key,

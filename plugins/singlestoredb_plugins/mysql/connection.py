@@ -69,7 +69,7 @@ class MySQLConnection:
         self._cancelling = Lock()
         self._was_cancelled = False
         """Whether a KILL may still be on its way, to hit the next statement."""
-        self._infile: tuple[str, object] = ("", None)
+        self._request = StatementRequest("")
         self._columns: dict[tuple[bytes, ...], tuple[Column, ...]] = {}
         self.decoders = Decoders(params, greeting.encoding)
         self.info = ServerInfo(
@@ -185,7 +185,7 @@ class MySQLConnection:
         """Run one statement."""
         self._make_ready()
         sql = request.sql
-        self._infile = (sql, request.infile_stream)
+        self._request = request
         self.wire.send_command(Command.QUERY, self._encoded(sql))
         return self.read_result(request.buffered)
 
@@ -285,19 +285,23 @@ class MySQLConnection:
         from . import infile
 
         name = wanted.decode("utf-8", "surrogateescape")
-        sql, stream = self._infile
-        named = infile.named_files(sql, self._params.multi_statements)
-        if not self._params.local_infile or name not in named:
+        request = self._request
+        if request.infile_name is not None:
+            is_named = name == request.infile_name
+        else:
+            is_named = name in infile.named_files(request.sql, self._params.multi_statements)
+        if not is_named:
             self.wire.abort()
             raise OperationalError(
                 None,
                 "the server asked for a file that the statement did not name; nothing was sent "
-                "and the connection was closed"
-                if self._params.local_infile
-                else "the server asked for a file and local_infile is off; the connection was "
-                "closed",
+                "and the connection was closed",
             )
-        return name, stream
+        if request.infile_name is not None:
+            return infile.STREAM, request.infile_stream
+        if not self._params.local_infile:
+            return infile.STREAM, infile.switched_off()
+        return name, request.infile_stream
 
     def _send_file(self, wanted: bytes) -> None:
         """Answer the server's request for a file; only what the statement named is given."""

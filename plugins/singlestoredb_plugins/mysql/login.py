@@ -25,14 +25,14 @@ _GREETING_MOST = 4096
 
 _FOUND_ROWS = 1 << 1
 _CONNECT_WITH_DB = 1 << 3
-_LOCAL_FILES = 1 << 7
 _SSL = 1 << 11
 _MULTI_STATEMENTS = 1 << 16
 _CONNECT_ATTRS = 1 << 20
 _NEEDED = 1 << 9 | 1 << 15 | 1 << 19 | 1 << 21
 """PROTOCOL_41, SECURE_CONNECTION, PLUGIN_AUTH, PLUGIN_AUTH_LENENC_CLIENT_DATA."""
-_SAID = _NEEDED | 1 << 0 | 1 << 2 | 1 << 13 | 1 << 17
-"""With LONG_PASSWORD, LONG_FLAG, TRANSACTIONS and MULTI_RESULTS."""
+_SAID = _NEEDED | 1 << 0 | 1 << 2 | 1 << 7 | 1 << 13 | 1 << 17
+"""With LONG_PASSWORD, LONG_FLAG, LOCAL_FILES, TRANSACTIONS and MULTI_RESULTS.  That the client
+could send files says nothing of whether it does: that is decided at each request."""
 
 
 class Said(NamedTuple):
@@ -163,7 +163,6 @@ def _login(params: ConnectionParams, server: _Server) -> bytes:
     database = (params.database or "").encode()
     flags = _SAID
     flags |= _CONNECT_WITH_DB if database else 0
-    flags |= _LOCAL_FILES if params.local_infile else 0
     flags |= _MULTI_STATEMENTS if params.multi_statements else 0
     flags |= _FOUND_ROWS if params.client_found_rows else 0
     flags |= server.capabilities & _CONNECT_ATTRS

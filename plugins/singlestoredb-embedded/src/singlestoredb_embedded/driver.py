@@ -135,7 +135,7 @@ class EmbeddedConnection:
         """Run the first statement of a text; the others run as their results are asked for."""
         session = self.session
         self._finish()
-        session.infile = request.infile_stream
+        session.infile, session.infile_name = request.infile_stream, request.infile_name
         parsers = session.split(request.sql, multiple=self._params.multi_statements)
         return self._run(parsers, 0, request)
 

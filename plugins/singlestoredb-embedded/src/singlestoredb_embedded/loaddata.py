@@ -37,7 +37,7 @@ _PLAIN = {"int", "float", "decimal", "date", "datetime"}
 
 def load(session: Session, statement: LoadData) -> Changed:
     """Run LOAD DATA LOCAL; reads the file that the statement names, or the caller's stream."""
-    if not session.local_infile:
+    if not session.local_infile and statement.path != session.infile_name:
         raise OperationalError(
             1148, "The used command is not allowed: LOAD DATA LOCAL is switched off", "42000",
             hint="connect with local_infile=True",
@@ -54,7 +54,7 @@ def load(session: Session, statement: LoadData) -> Changed:
 
 @contextlib.contextmanager
 def _source(session: Session, statement: LoadData) -> Iterator[str]:
-    if statement.path != ":stream:":
+    if statement.path != (session.infile_name or ":stream:"):
         if not os.path.isfile(statement.path):
             raise OperationalError(1017, f"Can't find file '{statement.path}'")
         if not re.search(r"[*?\[]", statement.path):
@@ -346,12 +346,13 @@ def _unescaped(sql: str, escaped: bool) -> str:
     """SQL that resolves backslash escapes; the field's own NULL is already one."""
     if not escaped:
         return sql
-    # One pass over several letters: a doubled backslash hides behind U+0001 meanwhile.
-    inner = f"replace({sql}, '\\\\', chr(1))"
+    # Backslashes stand in pairs or before a letter, so what is between two pairs has letters only.
+    part = "part"
     for letter, code in (("t", 9), ("n", 10), ("r", 13), ("0", 0), ("b", 8), ("Z", 26)):
-        inner = f"replace({inner}, '\\{letter}', chr({code}))"
-    inner = f"replace(replace({inner}, '\\', ''), chr(1), '\\')"
-    return f"CASE WHEN contains({sql}, '\\') THEN {inner} ELSE {sql} END"
+        part = f"replace({part}, '\\{letter}', chr({code}))"
+    part = f"replace({part}, '\\', '')"
+    parts = f"list_transform(string_split({sql}, '\\\\'), lambda part: {part})"
+    return f"CASE WHEN contains({sql}, '\\') THEN array_to_string({parts}, '\\') ELSE {sql} END"
 
 
 def _reader(statement: LoadData, path: str, kinds: list[str]) -> str:

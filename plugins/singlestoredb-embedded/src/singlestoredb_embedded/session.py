@@ -85,6 +85,8 @@ class Session:
         """Error that a procedure's EXCEPTION block handles."""
         self.infile: Any = None
         """Source for ``LOAD DATA LOCAL INFILE ':stream:'``."""
+        self.infile_name: str | None = None
+        """What the statement calls the source instead, when the SDK loads by itself."""
         self._started: datetime.datetime | None = None
         self._cancelled = threading.Event()
         self._running = False
