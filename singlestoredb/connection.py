@@ -288,6 +288,9 @@ class Connection(ClassicMembers, Session):
     neither commits nor rolls back.
     """
 
+    cursorclass: type[Cursor[Any, Any]] = Cursor
+    """Class of the cursors."""
+
     def __init__(
         self,
         params: ConnectionParams,
@@ -295,8 +298,8 @@ class Connection(ClassicMembers, Session):
         *,
         defer_connect: bool = False,
     ) -> None:
-        self.cursorclass: type[Cursor[Any, Any]] = cursorclass or Cursor
-        """Class of the cursors."""
+        if cursorclass is not None:
+            self.cursorclass = cursorclass
         super().__init__(params, defer=defer_connect)
 
     # -- statements --

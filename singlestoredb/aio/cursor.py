@@ -61,7 +61,7 @@ class AsyncCursor(Generic[RowT, TableT]):
         if self._stream is not None:
             await self._abandon()
         stream = await connection._run(query, args, cursor._buffered, cursor._shape, infile_stream)
-        cursor._executed = query
+        cursor._executed = connection._sent
         self._take(stream)
         return cursor._rowcount
 
