@@ -11,6 +11,8 @@ from ._version import __version__
 # Type checkers take this name for true; importing typing would cost more than all of this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from . import http as http
     from . import mysql as mysql
     from . import plugins
@@ -174,7 +176,7 @@ __all__ = [
 ]
 
 
-def create_engine(*args: object, **kwargs: object) -> object:
+def create_engine(*args: Any, **kwargs: Any) -> Any:
     """Return an SQLAlchemy engine; see :func:`singlestoredb.alchemy.create_engine`."""
     import warnings
 
@@ -183,8 +185,7 @@ def create_engine(*args: object, **kwargs: object) -> object:
         warnings.simplefilter("ignore", RuntimeWarning)
         from .alchemy import create_engine as create
 
-    engine: object = create(*args, **kwargs)
-    return engine
+    return create(*args, **kwargs)
 
 
 def __getattr__(name: str) -> object:

@@ -93,6 +93,7 @@ class ClassicMembers(ErrorMembers):
     _last_counts = (0, 0)
     """Rows and first AUTO_INCREMENT value of the last statement."""
     _queried: ResultStream | None = None
+    paramstyle: str = "pyformat"
     resultclass: Any = None
     """Always ``None``: the format decides."""
 

@@ -259,7 +259,8 @@ def connect(
     if params.track_env or params.host == PORTAL:
         from singlestoredb.tracking import TrackedConnection
 
-        return TrackedConnection(params, cursorclass)
+        given = {**arguments, **driver_options}
+        return TrackedConnection(params, cursorclass, lambda url: resolve(**{**given, "host": url}))
     return Connection(params, cursorclass, defer_connect=defer_connect)
 
 

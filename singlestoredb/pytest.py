@@ -2,8 +2,8 @@
 
 It is found by pytest when the SDK is installed.  With ``SINGLESTOREDB_URL`` set, that server is
 used.  Otherwise one is started: the SingleStore development image, where there is a ``docker``
-command and ``SINGLESTORE_LICENSE`` is set; else the embedded engine's server
-(``pip install 'singlestoredb[embedded]'``).
+command, ``SINGLESTOREDB_TEST_IMAGE`` names the image and ``SINGLESTORE_LICENSE`` is set; else the
+embedded engine's server (``pip install 'singlestoredb[embedded]'``).  An image is not pulled.
 
 ::
 
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-IMAGE = "ghcr.io/singlestore-labs/singlestoredb-dev"
-"""The development image; docker finds it or says that it cannot."""
-
+_IMAGE = "SINGLESTOREDB_TEST_IMAGE"
 _ATTEMPTS = 10
 _PAUSE = 2.0
 """Seconds between attempts to connect."""
@@ -149,17 +147,18 @@ class TestServer:
             "ROOT_PASSWORD": self._password,
             "SINGLESTORE_SET_GLOBAL_DEFAULT_PARTITIONS_PER_LEAF": "1",
         }
-        command = ["run", "--detach", "--name", self._name]
+        command = ["run", "--detach", "--pull", "never", "--name", self._name]
         for inside, outside in self._ports.items():
             command += ["--publish", f"127.0.0.1:{outside}:{inside}"]
         for name in settings:
             command += ["--env", name]  # the values go by the environment, not by the arguments
-        _docker(*command, IMAGE, environ=settings)
+        _docker(*command, os.environ[_IMAGE], environ=settings)
         self._container = True
 
 
 def _docker_is_usable() -> bool:
-    return shutil.which("docker") is not None and bool(os.environ.get("SINGLESTORE_LICENSE"))
+    named = os.environ.get(_IMAGE) and os.environ.get("SINGLESTORE_LICENSE")
+    return shutil.which("docker") is not None and bool(named)
 
 
 def _docker(*arguments: str, environ: dict[str, str] | None = None) -> str:

@@ -8,12 +8,11 @@ connects anew when host, port, user or database are others.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from singlestoredb.connection import PORTAL, Connection, Cursor
 from singlestoredb.exceptions import InterfaceError
-from singlestoredb.params import resolve
 from singlestoredb.utils import events
 
 if TYPE_CHECKING:
@@ -33,16 +32,22 @@ class TrackedConnection(Connection):
     """A connection that looks where it should lead before every command.
 
     Nothing is opened before the first one.  A password that changes alone does not reconnect.
+
+    Args:
+        params: what was asked for, as it leads now.
+        cursorclass: class of the cursors.
+        resolve_at: returns what was asked for at another URL; all that the URL says counts, TLS
+            above all.
     """
 
     def __init__(
         self,
         params: ConnectionParams,
-        cursorclass: type[Cursor[Any, Any]] | None = None,
-        *,
-        defer_connect: bool = True,
+        cursorclass: type[Cursor[Any, Any]] | None,
+        resolve_at: Callable[[str], ConnectionParams],
     ) -> None:
         self._asked_for = params
+        self._resolve_at = resolve_at
         self._told: str | None = None
         """URL of the portal's last event."""
         self._followed: str | None = None
@@ -80,9 +85,7 @@ class TrackedConnection(Connection):
         """Return the parameters that were asked for, leading where the URL says."""
         if not url:
             return self._asked_for
-        there = resolve(host=url)
-        names = ("driver", "host", "port", "user", "password", "database", "path", "unix_socket")
-        return replace(self._asked_for, **{name: getattr(there, name) for name in names})
+        return self._resolve_at(url)
 
     def _connect_to(self, wanted: ConnectionParams) -> None:
         opened, self._driver_connection = self._driver_connection, None

@@ -213,6 +213,7 @@ class MariaDB:
         folder = self._folder = Path(tempfile.mkdtemp(prefix="s2-mariadb-"))
         self._finalizer = weakref.finalize(self, _remove, folder)
         (folder / "data").mkdir()
+        (folder / "tmp").mkdir()
         if self.tls:
             _make_certificate(folder / "cert.pem", folder / "key.pem")
         (folder / "init.sql").write_text(self._accounts())
@@ -245,6 +246,8 @@ class MariaDB:
 
     def _command(self, binary: Path) -> list[str]:
         command = [str(binary), "--no-defaults", f"--datadir={self.folder / 'data'}", *_TUNING]
+        # A server that starts removes the temporary tables of all that share its folder.
+        command.append(f"--tmpdir={self.folder / 'tmp'}")
         if _is_root():
             command.append(f"--user={'mysql' if _unprivileged_owner() else 'root'}")
         return command

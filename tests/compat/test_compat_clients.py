@@ -345,3 +345,28 @@ def test_the_same_as_mysqlclient(server: MariaDB, pure_python: bool) -> None:
 def test_the_accelerator_changes_nothing(server: MariaDB) -> None:
     for a, b in zip(run(ours(server, True)), run(ours(server, False)), strict=True):
         assert a == b
+
+
+@pytest.mark.parametrize("dialect", ["pymysql", "mysqldb"])
+def test_sqlalchemys_own_dialects(server: MariaDB, dialect: str) -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    import pandas
+
+    url = server.url.replace("mysql://", f"mysql+{dialect}://").rpartition("/")[0] + "/clients"
+    engine = sqlalchemy.create_engine(url, module=s2.mysql, pool_pre_ping=True)
+    name = f"by_{dialect}"
+    frame = pandas.DataFrame({"a": [1, 2], "b": ["x", "it's"], "c": [1.5, None]})
+    frame.to_sql(name, engine, index=False)
+    found = pandas.read_sql(f"SELECT * FROM {name}", engine)
+    pandas.testing.assert_frame_equal(found, frame)
+    assert name in sqlalchemy.inspect(engine).get_table_names()
+    with engine.connect() as opened:
+        number = opened.execute(sqlalchemy.text("SELECT CONNECTION_ID()")).scalar()
+        opened.rollback()
+    with s2.connect(server.url) as other:
+        other.kill(number)
+    with engine.begin() as opened:  # the lost connection is noticed and replaced
+        again = opened.execute(sqlalchemy.text("SELECT CONNECTION_ID()")).scalar()
+        assert again != number
+        opened.execute(sqlalchemy.text(f"DROP TABLE {name}"))
+    engine.dispose()

@@ -511,6 +511,7 @@ def test_members_of_every_driver(conn: s2.Connection, url: str) -> None:
     ):
         assert getattr(conn, name) is getattr(type(conn), name) is getattr(s2, name)
     assert conn.errorhandler is None
+    assert conn.paramstyle == type(conn).paramstyle == "pyformat"
     assert conn._results_type == conn.results_type == "tuples"
     assert conn.encoding == "utf8"
     assert conn._driver.name == conn.driver == resolve(host=url).driver

@@ -518,6 +518,32 @@ def test_an_engine_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked["connect_args"]["autocommit"] is False
 
 
+def test_an_engine_on_a_server(mariadb: MariaDB) -> None:
+    reason = "not run: sqlalchemy-singlestoredb is not installed"
+    pytest.importorskip("sqlalchemy_singlestoredb", reason=reason)
+    import sqlalchemy as sa
+
+    engine = s2.create_engine(mariadb.url, local_infile=False)
+    metadata = sa.MetaData()
+    table = sa.Table(
+        "alchemised",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("name", sa.String(20)),
+    )
+    metadata.create_all(engine)
+    with engine.begin() as begun:
+        begun.execute(table.insert(), [{"name": "it's"}, {"name": None}])
+    with engine.connect() as opened:
+        assert [tuple(row) for row in opened.execute(sa.select(table))] == [
+            (1, "it's"),
+            (2, None),
+        ]
+    assert [c["name"] for c in sa.inspect(engine).get_columns("alchemised")] == ["id", "name"]
+    metadata.drop_all(engine)
+    engine.dispose()
+
+
 def test_the_vector_database(monkeypatch: pytest.MonkeyPatch) -> None:
     # The package is not a dependency of the tests: what matters is what it is given.
     package = types.ModuleType("vectorstore")

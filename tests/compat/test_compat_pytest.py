@@ -107,13 +107,15 @@ def test_a_container_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.delenv("SINGLESTOREDB_URL", raising=False)
     monkeypatch.setenv("SINGLESTORE_LICENSE", "l1cense")
+    monkeypatch.setenv("SINGLESTOREDB_TEST_IMAGE", "an/image")
     monkeypatch.setattr(plugin, "_docker", docker)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     server = plugin.TestServer("gw3")
     server.start()
     (arguments, environ), *_ = told
     line = " ".join(arguments)
-    assert arguments[:4] == ("run", "--detach", "--name", server._name)
+    assert line.startswith(f"run --detach --pull never --name {server._name} ")
+    assert arguments[-1] == "an/image"
     assert server._name.startswith("singlestoredb-test-gw3-")
     for port in (3306, 8080, 9000):
         assert f"127.0.0.1:{server._ports[port]}:{port}" in line

@@ -49,6 +49,20 @@ SPELLINGS: dict[str, dict[str, Any]] = {
 }
 
 
+def test_tls_of_an_environment_that_is_followed(
+    lying: Callable[..., Lies], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = lying(only_greets)
+    url = f"u:s3cret@127.0.0.1:{server.port}"
+    monkeypatch.setenv("SINGLESTOREDB_URL", f"{url}?ssl_verify_cert=1")
+    with pytest.raises(s2.OperationalError, match="TLS was asked for"):
+        s2.connect(track_env=True).query("SELECT 1")
+    monkeypatch.setenv("SINGLESTOREDB_URL", url)
+    with pytest.raises(s2.OperationalError, match="TLS was asked for"):
+        s2.connect("singlestore.com", ssl_verify_cert=True).query("SELECT 1")
+    assert b"".join(server.told) == b""
+
+
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("pure_python", [True, False])
 def test_tls_that_was_asked_for_is_not_dropped(

@@ -287,3 +287,11 @@ def test_the_package_offers_its_names_lazily() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'PostgreSQL'"):
         _ = singlestoredb.testing.PostgreSQL
+
+
+def test_temporary_tables_are_nobody_elses(mariadb: MariaDB) -> None:
+    import singlestoredb as s2
+
+    with s2.connect(mariadb.url) as conn:
+        ((folder,),) = conn.execute("SELECT @@tmpdir").fetchall()
+    assert Path(folder).parent == mariadb.folder
