@@ -222,12 +222,16 @@ async def test_a_stream_waits_for_its_reader(mariadb: MariaDB, pure: bool) -> No
 
 
 @PURE
+@pytest.mark.parametrize("server", ["mariadb", "mariadb_tls"])
 @on_loop
-async def test_large_values_both_ways(mariadb: MariaDB, pure: bool) -> None:
+async def test_large_values_both_ways(
+    request: pytest.FixtureRequest, server: str, pure: bool
+) -> None:
     """Packets of 16 MiB and more, and a socket that does not take them at once."""
     big = b"\xffabc" * (4 * 2**20) + b"end"  # 16 MiB + 3
+    url = request.getfixturevalue(server).url
     async with s2.aconnect(
-        mariadb.url, pure_python=pure, max_allowed_packet=2**26, binary_prefix=True
+        url, pure_python=pure, max_allowed_packet=2**26, binary_prefix=True
     ) as conn:
         cursor = conn.cursor("tuples")
         await cursor.execute("SELECT LENGTH(%s)", [big])
