@@ -203,11 +203,18 @@ class BaseSession(Generic[OpenedT]):
             plugin = self._registry.activate("formats", name)
             options = {"parse_json": self._params.parse_json}
 
+            last: tuple[tuple[Column, ...], Format] | None = None
+
             def make(columns: tuple[Column, ...]) -> Format:
+                nonlocal last
+                if last is not None and last[0] is columns:  # another cursor's, the same query's
+                    return last[1]
                 try:
-                    return self._hooks.make_format(plugin, name, FormatRequest(columns, options))
+                    made = self._hooks.make_format(plugin, name, FormatRequest(columns, options))
                 except ImportError as exc:
                     raise _missing("format", name, exc) from exc
+                last = columns, made
+                return made
 
             # Made once for no columns: what it reads must be known before a statement is sent,
             # and a missing library should be told before it, too.

@@ -453,7 +453,9 @@ class AsyncResultStream(Protocol):
 
     The same rules: at least one of ``read_rows``, ``read_dicts`` and ``read_arrow``, named in
     ``native``; each read continues where the last one stopped.  A buffered stream that can go back
-    also has ``seek`` (:class:`Seekable`), which is not awaited.
+    also has ``seek`` (:class:`Seekable`), which is not awaited.  One may have ``here``: a
+    :class:`ResultStream` of the same rows that never waits and has no further result set, or
+    ``None``; it is then read in its stead, and only one of them.
     """
 
     columns: tuple[Column, ...]

@@ -149,7 +149,10 @@ class AsyncConnection(BaseSession[AsyncDriverConnection]):
         hooks = self._hooks
         if not (self._fusion or hooks.watches_statements or hooks.answers_statements):
             self._committable = True
-            stream = await self._send(opened, request)
+            if self._query_timeout is None and not self._params.retry_reads:
+                stream = await opened.execute(request)
+            else:
+                stream = await self._send(opened, request)
         else:
             stream = await self._run_with_hooks(opened, request, query)
         self._unread = None if buffered else stream

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from singlestoredb.cursor import BATCH_ROWS, Cursor, Description
 from singlestoredb.exceptions import InterfaceError, NotSupportedError, ProgrammingError
-from singlestoredb_hookspecs import ArrowBatches, AsyncResultStream
+from singlestoredb_hookspecs import ArrowBatches, AsyncResultStream, ResultStream
 
 from .streams import Received, aside, read_arrow, read_dicts, read_rows
 
@@ -58,8 +58,10 @@ class AsyncCursor(Generic[RowT, TableT]):
         """
         connection = self._open_connection()
         cursor = self._cursor
-        if self._stream is not None:
+        if self._received is not None:
             await self._abandon()
+        else:
+            self._forget_result()
         stream = await connection._run(query, args, cursor._buffered, cursor._shape, infile_stream)
         cursor._executed = connection._sent
         self._take(stream)
@@ -108,24 +110,29 @@ class AsyncCursor(Generic[RowT, TableT]):
 
     def _take(self, stream: AsyncResultStream) -> None:
         self._stream = stream
-        self._received = Received(stream)
-        self._cursor._take(self._received)
+        here: ResultStream | None = getattr(stream, "here", None)
+        if here is not None:  # nothing has to be awaited any more
+            self._received = None
+            self._cursor._take(here)
+        else:
+            self._received = Received(stream)
+            self._cursor._take(self._received)
 
     async def _abandon(self) -> None:
-        stream = self._stream
+        stream, received = self._stream, self._received
         self._forget_result()
-        if stream is not None:
+        if stream is not None and received is not None:
             await stream.close()
 
     def _forget_result(self) -> None:
         self._stream = self._received = None
-        self._cursor._abandon()
+        # Not _abandon(): what it would close is closed where it can be awaited, or only memory.
+        self._cursor._stream = self._cursor._rows = None
 
     def _forget(self) -> None:
         """Close without awaiting; the connection settles what is left with its next statement."""
         self._forget_result()
-        self._connection = None
-        self._cursor.close()
+        self._connection = self._cursor._connection = None
 
     # -- bringing what the synchronous cursor will read --
 
@@ -151,8 +158,11 @@ class AsyncCursor(Generic[RowT, TableT]):
     async def _bring_batches(self, size: int | None) -> int:
         """Have the next rows lie ready as Arrow; returns how many, as far as that is known."""
         stream, received, cursor = self._stream, self._received, self._cursor
-        if stream is None or received is None or not stream.columns:
+        if stream is None or not stream.columns:
             return 0
+        if received is None:  # what is left lies ready
+            left = stream.rows_affected - cursor._rownumber
+            return left if size is None else min(left, size)
         if cursor._rows is not None:  # a row format, and rows were decoded already
             await self._bring(size)
             return 0
@@ -169,7 +179,7 @@ class AsyncCursor(Generic[RowT, TableT]):
             await self._bring_batches(1)
         else:
             rows = cursor._rows
-            if rows is None or cursor._index >= len(rows):
+            if self._received is not None and (rows is None or cursor._index >= len(rows)):
                 await self._bring(1)
         return cast("RowT | None", cursor.fetchone())
 
@@ -233,7 +243,10 @@ class AsyncCursor(Generic[RowT, TableT]):
         if mode not in ("relative", "absolute"):
             raise ProgrammingError(None, f"unknown scroll mode {mode!r}: relative or absolute")
         target = cursor._rownumber + value if mode == "relative" else value
-        if cursor._buffered and (cursor._shape != "arrow" or hasattr(self._received, "seek")):
+        received = self._received
+        if cursor._buffered and (
+            cursor._shape != "arrow" or received is None or hasattr(received, "seek")
+        ):
             await self._bring(None)
             cursor.scroll(target, "absolute")
             return
@@ -383,16 +396,21 @@ class AsyncCursor(Generic[RowT, TableT]):
         if self._connection is None:
             return
         try:
-            await self._abandon()
+            if self._received is not None:
+                await self._abandon()
+            else:
+                self._forget_result()
         finally:
-            self._connection = None
-            self._cursor.close()
+            self._connection = self._cursor._connection = None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self.close()
+        if self._received is not None:
+            await self.close()
+        else:
+            self._forget()
 
     def __repr__(self) -> str:
         state = "closed" if self._connection is None else self._cursor._results_type

@@ -79,6 +79,9 @@ class Stage(Enum):
     """A result set has ended, and another one follows."""
 
 
+_READY, _SENDING, _ANSWER, _ROWS, _MORE = Stage
+
+
 class Reader(Protocol):
     """What the accelerator's reader and :class:`FedReader` have in common."""
 
@@ -88,7 +91,7 @@ class Reader(Protocol):
     def pending(self) -> int: ...
     @property
     def end(self) -> bytes | None: ...
-    def feed(self, data: bytes, /) -> None: ...
+    def feed(self, data: memoryview, /) -> None: ...
     def start(self, sequence: int, /) -> None: ...
     def close(self) -> None: ...
     def read_packet(self) -> bytes | None: ...
@@ -161,6 +164,13 @@ class AsyncMySQLResult:
         self.rows_affected = local.rows_affected
         self.last_insert_id = local.last_insert_id
         self.warning_count = local.warning_count
+
+    @property
+    def here(self) -> MySQLResult | None:
+        """The synchronous result, when it has all rows and they are few."""
+        if self._buffered and not self.more and self.rows_affected <= DECODE_ROWS:
+            return self._local
+        return None
 
     def ended(self, status: int, warning_count: int) -> None:
         """The last packet of this result set was read."""
@@ -258,7 +268,7 @@ class AsyncMySQLConnection:
         )
         # What the synchronous connection still does with its wire is to close it.
         opened.wire = cast(Wire, _Closes(self))
-        self._stage = Stage.READY
+        self._stage = _READY
         self._busy = False
         self._active: AsyncMySQLResult | None = None
         self._cleaning: asyncio.Task[None] | None = None
@@ -287,7 +297,7 @@ class AsyncMySQLConnection:
         """Whether nothing is under way, and nothing left to read."""
         cleaning = self._cleaning
         settled = cleaning is None or cleaning.done()
-        return not self._busy and settled and self._stage is Stage.READY
+        return not self._busy and settled and self._stage is _READY
 
     @property
     def escapes_backslash(self) -> bool:
@@ -321,9 +331,9 @@ class AsyncMySQLConnection:
             raise InternalError(
                 None, f"Packet sequence number wrong - got {got} expected {expected}"
             ) from exc
-        if self._stage in (Stage.READY, Stage.MORE) or not self._flow.is_open:
+        if self._stage in (_READY, _MORE) or not self._flow.is_open:
             return
-        if isinstance(exc, asyncio.CancelledError) and self._stage is not Stage.SENDING:
+        if isinstance(exc, asyncio.CancelledError) and self._stage is not _SENDING:
             self._clean_up()
         else:
             self.terminate()
@@ -368,18 +378,18 @@ class AsyncMySQLConnection:
     async def _drain(self) -> None:
         """Read the rest of the statement's answers and drop it."""
         reader = self._reader
-        while self._stage is not Stage.READY:
-            if self._stage is Stage.ROWS:
+        while self._stage is not _READY:
+            if self._stage is _ROWS:
                 reader.skip_rows(None)
                 while reader.end is None:
                     await self._flow.receive()
                     reader.skip_rows(None)
                 self._rows_ended(reader.end)
                 continue
-            self._stage = Stage.ANSWER
+            self._stage = _ANSWER
             payload, is_result = await self._read_answer(None)
             if is_result:
-                self._stage = Stage.ROWS
+                self._stage = _ROWS
             elif payload[:1] == b"\xfb":
                 raise errors.lost("the server asks for a file that nobody will send")
             else:
@@ -429,10 +439,10 @@ class AsyncMySQLConnection:
             packets, sequence = _packets(bytes((command,)) + argument, 0)
             reader.start(sequence)
             data = b"".join(packets)
-        self._stage = Stage.SENDING
+        self._stage = _SENDING
         rest = flow.send(data)
         if rest is None:
-            self._stage = Stage.ANSWER
+            self._stage = _ANSWER
         return rest
 
     async def _send_file(self, wanted: bytes) -> None:
@@ -440,7 +450,7 @@ class AsyncMySQLConnection:
         name, stream = self._sync._permitted_file(wanted)
         reader, flow = self._reader, self._flow
         failure: Exception | None = None
-        self._stage = Stage.SENDING
+        self._stage = _SENDING
         count = 0
         try:
             async for piece in _pieces(name, stream, self._sync._params.max_allowed_packet):
@@ -457,7 +467,7 @@ class AsyncMySQLConnection:
         # source failed.  That answer must be read before anything else can be sent.
         packets, reader.sequence = _packets(b"", reader.sequence)
         await flow.send_rest(flow.send(b"".join(packets)))
-        self._stage = Stage.ANSWER
+        self._stage = _ANSWER
         if failure is not None:
             await self._drain()
             raise failure
@@ -481,25 +491,27 @@ class AsyncMySQLConnection:
     async def _read_result(self, buffered: bool) -> AsyncMySQLResult:
         """Read the next answer of the server, up to its first row; all of it when buffered."""
         store = self._store() if buffered else None
-        payload, is_result = await self._read_answer(store)
+        reader, flow = self._reader, self._flow
+        while (answer := reader.read_answer(store)) is None:
+            await flow.receive()
+        payload, is_result = answer
         while not is_result and payload[:1] == b"\xfb":
             await self._send_file(payload[1:])
             payload, is_result = await self._read_answer(store)
         if not is_result:
             result = AsyncMySQLResult(self, self._outcome(payload), True)
-            result.more = self._stage is Stage.MORE
+            result.more = self._stage is _MORE
             self._active = result if result.more else None
             return result
-        self._stage = Stage.ROWS
+        self._stage = _ROWS
         result = AsyncMySQLResult(self, self._local_result(payload, store), buffered)
         result.unread = True
         self._active = result
         if buffered:
-            reader = self._reader
-            while reader.end is None:
-                await self._flow.receive()
+            while (end := reader.end) is None:
+                await flow.receive()
                 reader.keep_rows(store, None)
-            self._ended(result, reader.end)
+            self._ended(result, end)
             result.rows_affected = result._local.rows_affected = self._kept_by(store)
         return result
 
@@ -528,9 +540,9 @@ class AsyncMySQLConnection:
 
     def _settle(self, more: bool) -> None:
         if more:
-            self._stage = Stage.MORE
+            self._stage = _MORE
         else:
-            self._stage = Stage.READY
+            self._stage = _READY
             self._flow.expects = False
 
     def _rows_ended(self, end: bytes) -> tuple[int, int]:
@@ -587,7 +599,7 @@ class AsyncMySQLConnection:
             if not result.more:
                 return None
             result.more = False
-            self._stage = Stage.ANSWER
+            self._stage = _ANSWER
             return await self._read_result(result._buffered)
         except BaseException as exc:
             self._failed(exc)
@@ -599,8 +611,12 @@ class AsyncMySQLConnection:
 
     async def execute(self, request: StatementRequest) -> AsyncMySQLResult:
         """Run one statement."""
-        await self._begin()
+        if self._busy:
+            raise ProgrammingError(None, IN_USE)
+        self._busy = True
         try:
+            if self._cleaning is not None:
+                await self.settled()
             if self._active is not None:
                 await self._settle_active(self._active)
             sync = self._sync
@@ -609,7 +625,7 @@ class AsyncMySQLConnection:
             rest = self._send_command(Command.QUERY, sync._encoded(sql))
             if rest is not None:
                 await self._flow.send_rest(rest)
-                self._stage = Stage.ANSWER
+                self._stage = _ANSWER
             return await self._read_result(request.buffered)
         except BaseException as exc:
             self._failed(exc)
@@ -654,7 +670,7 @@ class AsyncMySQLConnection:
             if self._active is not None:
                 await self._settle_active(self._active)
             await self._flow.send_rest(self._send_command(command))
-            self._stage = Stage.ANSWER
+            self._stage = _ANSWER
             payload = self._reader.read_packet()
             while payload is None:
                 await self._flow.receive()
@@ -707,7 +723,7 @@ class AsyncMySQLConnection:
         if active is not None:
             active.abandoned = True
             active.unread = active.more = False
-        self._stage = Stage.READY
+        self._stage = _READY
         self._flow.abort()
 
 

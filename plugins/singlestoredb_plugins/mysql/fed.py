@@ -44,9 +44,9 @@ class FedReader:
         self.sequence = sequence
         self._parts, self._definitions = [], None
 
-    def feed(self, data: bytes) -> None:
-        """Append received bytes."""
-        self._fed.append(data)
+    def feed(self, data: bytes | memoryview) -> None:
+        """Append received bytes; they are copied."""
+        self._fed.append(bytes(data))
         self._size += len(data)
 
     def close(self) -> None:

@@ -14,12 +14,24 @@ import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from . import errors
 
-_RECEIVE_LEAST = 16_384
-_RECEIVE_MOST = 262_144
-"""Bytes asked for at a time: few at first, more when an answer fills them."""
+RECEIVE_SIZE = 262_144
+"""Bytes asked for at a time."""
+
+_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+"""What the connections of a loop receive into.  One for all of them: its bytes are copied on before
+anything else runs on the loop."""
+
+
+def _buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
+    buffer = _buffers.get(loop)
+    if buffer is None:
+        buffer = _buffers[loop] = memoryview(bytearray(RECEIVE_SIZE))
+    return buffer
+
 
 _LATER = (BlockingIOError, InterruptedError, ssl.SSLWantReadError)
 
@@ -34,7 +46,7 @@ class Flow:
     def __init__(
         self,
         sock: socket.socket,
-        feed: Callable[[bytes], None],
+        feed: Callable[[memoryview], None],
         read_timeout: float | None,
         write_timeout: float | None,
     ) -> None:
@@ -48,9 +60,9 @@ class Flow:
         self._write_timeout = write_timeout
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._waiter: asyncio.Future[int] | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._registered = False
-        self._size = _RECEIVE_LEAST
+        self._buffer = _buffer(self._loop)
         self.expects = False
         """Whether an answer is under way: what comes without one ends the connection."""
 
@@ -61,53 +73,39 @@ class Flow:
 
     # -- receiving --
 
-    async def receive(self) -> None:
-        """Wait until bytes have been fed, at least one.
+    def receive(self) -> asyncio.Future[None]:
+        """Return a future that is done when bytes have been fed, at least one.
 
-        Raises ``OperationalError`` 2013 when the connection is lost or ``read_timeout`` is over;
+        It has ``OperationalError`` 2013 when the connection is lost or ``read_timeout`` is over;
         the socket is closed then.
         """
+        waiter: asyncio.Future[None] = self._loop.create_future()
         sock = self._socket
         if sock is None:
-            raise errors.lost("the connection was closed")
-        try:
-            if self._pending is not None and self._pending():
-                size = self._take(sock)
-            else:
-                waiter = self._waiter = self._loop.create_future()
-                if not self._registered:
-                    self._loop.add_reader(self._descriptor, self._readable)
-                    self._registered = True
-                if self._read_timeout is None:
-                    size = await waiter
-                else:
-                    size = await self._in_time(waiter, self._read_timeout)
-            if not size:
-                raise ConnectionError("the server closed the connection")
-        except OSError as exc:
-            self.abort()
-            raise errors.lost(exc) from exc
+            waiter.set_exception(errors.lost("the connection was closed"))
+            return waiter
+        self._waiter = waiter
+        if not self._registered:
+            self._loop.add_reader(self._descriptor, self._readable)
+            self._registered = True
+        if self._pending is not None and self._pending():
+            self._readable()
+        elif self._read_timeout is not None:
+            timer = self._loop.call_later(self._read_timeout, self._too_late, waiter)
+            waiter.add_done_callback(lambda _: timer.cancel())
+        return waiter
 
-    def _take(self, sock: socket.socket) -> int:
-        """Receive once and return how many bytes; 0 at the end."""
-        data = sock.recv(self._size)
-        size = len(data)
-        if size == self._size:
-            self._size = min(size * 2, _RECEIVE_MOST)
-        if size:
-            self._feed(data)
-        return size
+    def _too_late(self, waiter: asyncio.Future[None]) -> None:
+        if not waiter.done():
+            self._lose(waiter, TimeoutError("timed out"))
 
-    async def _in_time(self, waiter: asyncio.Future[int], seconds: float) -> int:
-        def too_late() -> None:
-            if not waiter.done():
-                waiter.set_exception(TimeoutError("timed out"))
-
-        timer = self._loop.call_later(seconds, too_late)
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
+    def _lose(self, waiter: asyncio.Future[None], cause: OSError) -> None:
+        """Close the socket and say why to who waits."""
+        self._waiter = None
+        self.abort()
+        error = errors.lost(cause)
+        error.__cause__ = cause
+        waiter.set_exception(error)
 
     def _readable(self) -> None:
         sock, waiter = self._socket, self._waiter
@@ -121,17 +119,21 @@ class Flow:
                 self.abort()
             return
         try:
-            size = self._take(sock)
+            size = sock.recv_into(self._buffer)
         except _LATER:
             return
         except ssl.SSLWantWriteError:
             self._loop.add_writer(self._descriptor, self._written_for_reading)
             return
         except OSError as exc:
-            waiter.set_exception(exc)
-        else:
-            waiter.set_result(size)
+            self._lose(waiter, exc)
+            return
+        if not size:
+            self._lose(waiter, ConnectionError("the server closed the connection"))
+            return
+        self._feed(self._buffer[:size])
         self._waiter = None
+        waiter.set_result(None)
 
     def _written_for_reading(self) -> None:
         """TLS had to write before it could go on reading, and now can."""
@@ -206,4 +208,4 @@ class Flow:
         sock.close()
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done() and not self._loop.is_closed():
-            waiter.set_exception(ConnectionError("the connection was closed"))
+            waiter.set_exception(errors.lost("the connection was closed"))
