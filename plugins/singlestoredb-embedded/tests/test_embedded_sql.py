@@ -649,3 +649,11 @@ def test_long_literals_need_little_memory(engine: Any) -> None:
     assert len(tokens) == 3
     assert peak < 8_000_000
     assert engine(f"SELECT LENGTH('{text}')") == [(2_001_001,)]
+
+
+def test_a_bit_column_has_64_bits_unless_declared_otherwise(engine: Any) -> None:
+    engine("CREATE TABLE bits (a BIT, b BIT(8))")
+    assert engine("SHOW COLUMNS FROM bits")[0][1] == "bit(64)"
+    engine("INSERT INTO bits VALUES (18446744073709551615, 255)")
+    assert engine("SELECT a, b + 0 FROM bits") == [(b"\xff" * 8, 255)]
+    assert engine.errno("INSERT INTO bits (b) VALUES (256)") == 1264

@@ -145,15 +145,17 @@ class ExternalFunction:
         ]
         return f"{self._name}({', '.join(texts or ['0::BIGINT'])})"
 
-    def result(self, sql: str, kind: SqlType) -> Typed:
-        """Return a value that came back, as one of the declared type."""
+    def result(self, sql: str, kind: SqlType, column: str = "") -> Typed:
+        """Return a value that came back, as one of the declared type; ``column`` of a table."""
+        returns = self._create.returns
+        assert returns is not None
+        nullable = column not in returns.required if column else self._create.returns_null
         if kind.family == "json":
-            column = ColumnDef(self._create.name, JSON)
-            return Typed(
-                once(sql, lambda name: convert.assign(Typed(name, LONGTEXT), column)), kind
-            )
+            definition = ColumnDef(self._create.name, JSON)
+            stored = once(sql, lambda name: convert.assign(Typed(name, LONGTEXT), definition))
+            return Typed(stored, kind, nullable=nullable)
         decoded = once(sql, partial(wire.decode_sql, kind=kind, format=self._format))
-        return Typed(decoded, kind, exact=True)
+        return Typed(decoded, kind, exact=True, nullable=nullable)
 
     # -- what DuckDB calls -----------------------------------------------------------------
 

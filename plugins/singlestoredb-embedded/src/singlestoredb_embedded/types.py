@@ -334,7 +334,7 @@ def declared(name: TypeName) -> SqlType:
         collation = name.collation or ("utf8mb4_bin" if name.charset == "ascii_bin" else "")
         return SqlType(kind, length=length, collation=collation if family == "text" else "")
     if kind == "BIT":
-        return SqlType(kind, length=first or 1)
+        return SqlType(kind, length=first or 64)  # SingleStore, unlike MySQL, has 64
     return SqlType(kind)
 
 

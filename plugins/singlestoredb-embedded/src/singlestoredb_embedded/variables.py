@@ -30,6 +30,7 @@ GLOBAL_DEFAULTS: dict[str, Any] = {
     "div_precision_increment": 4,
     "enable_extended_types_metadata": "OFF",
     "enable_external_functions": "ON",
+    "enable_multipartition_queries": "ON",
     "foreign_key_checks": "OFF",
     "group_concat_max_len": 16777216,
     "http_api": "OFF",
@@ -63,8 +64,9 @@ GLOBAL_DEFAULTS: dict[str, Any] = {
 
 READ_ONLY = {"version", "memsql_version", "version_comment", "system_time_zone", "license"}
 
-INERT = {"foreign_key_checks", "unique_checks", "resource_pool", "sql_safe_updates",
-         "div_precision_increment", "group_concat_max_len", "sql_select_limit"}  # fmt: skip
+INERT = {"enable_multipartition_queries", "foreign_key_checks", "unique_checks", "resource_pool",
+         "sql_safe_updates", "div_precision_increment", "group_concat_max_len",
+         "sql_select_limit"}  # fmt: skip
 """Variables that can be set and change nothing here."""
 
 

@@ -108,7 +108,7 @@ def translate(
         sql = _Body(translator, function.name, returns).run([function.body], names)
     finally:
         translator.locals, translator._common = outer
-    return Typed(sql, returns, exact=True)
+    return Typed(sql, returns, exact=True, nullable=function.returns_null)
 
 
 class _Body:
