@@ -27,7 +27,7 @@ from .errors import MARK, error, unsupported
 from .lex import quote_identifier
 from .psql import CreateRoutine
 from .translate import convert
-from .translate.inline import EXTERNAL, once
+from .translate.inline import EXTERNAL, null_argument, once
 from .translate.typed import Typed
 from .types import JSON, LONGTEXT, SqlType, declared
 
@@ -166,7 +166,7 @@ class ExternalFunction:
         rows = len(arrays[0])
         for array, parameter in zip(arrays, self._create.parameters, strict=False):
             if not parameter.nullable and array.null_count:
-                self._fail(1048, f"the argument {parameter.name} cannot be NULL")
+                self._fail(1105, null_argument(parameter.name, self._create.name))
         try:
             body = self._codec.encode(arrays if self._in else [], self._in, rows)
             answer = self._post(body)
