@@ -85,7 +85,7 @@ def test_results_follow_one_another(pets: Any) -> None:
     assert found == [*expected, [(1234567890,)]]
     for wrong in ("CALL get_animal()", "CALL get_animal('a', 'b')", "CALL get_animal"):
         assert pets.errno(wrong) == 1318
-    assert pets.errno("CALL get_animal(NULL)") == 1048
+    assert pets.errno("CALL get_animal(NULL)") == 1105
     assert pets.errno("CALL nobody()") == 1305
     assert pets.errno("ECHO no_args()") == 1313
 
@@ -443,7 +443,7 @@ def test_functions(pets: Any) -> None:
     ]  # fmt: skip
     assert pets("SELECT four(3), SUM(twice(value)) FROM data") == [(12, 22)]
     assert pets("SELECT known(name), known('x') FROM data WHERE id = 'c'") == [(1, 0)]
-    assert pets.errno("SELECT twice(NULL)") == 1048
+    assert pets.errno("SELECT twice(NULL)") == 1105
     assert pets("SELECT open_end(1)") == [(1,)]
     assert pets.errno("SELECT open_end(0)") == 1321
     assert pets("SELECT strict(value) FROM data WHERE id = 'c'") == [(5,)]

@@ -685,3 +685,11 @@ def test_show_create_table_has_a_line_per_key(engine: Any) -> None:
 def test_a_constraint_names_its_key(engine: Any) -> None:
     engine("CREATE TABLE t (a INT, b INT, CONSTRAINT x UNIQUE (a), CONSTRAINT y UNIQUE z (b))")
     assert [row[2] for row in engine("SHOW INDEXES FROM t")] == ["x", "z"]
+
+
+def test_a_bit_column_has_64_bits_unless_declared_otherwise(engine: Any) -> None:
+    engine("CREATE TABLE bits (a BIT, b BIT(8))")
+    assert engine("SHOW COLUMNS FROM bits")[0][1] == "bit(64)"
+    engine("INSERT INTO bits VALUES (18446744073709551615, 255)")
+    assert engine("SELECT a, b + 0 FROM bits") == [(b"\xff" * 8, 255)]
+    assert engine.errno("INSERT INTO bits (b) VALUES (256)") == 1264

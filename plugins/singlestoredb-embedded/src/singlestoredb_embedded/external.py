@@ -27,7 +27,7 @@ from .errors import MARK, error, unsupported
 from .lex import quote_identifier
 from .psql import CreateRoutine
 from .translate import convert
-from .translate.inline import EXTERNAL, once
+from .translate.inline import EXTERNAL, null_argument, once
 from .translate.typed import Typed
 from .types import JSON, LONGTEXT, SqlType, declared
 
@@ -145,15 +145,17 @@ class ExternalFunction:
         ]
         return f"{self._name}({', '.join(texts or ['0::BIGINT'])})"
 
-    def result(self, sql: str, kind: SqlType) -> Typed:
-        """Return a value that came back, as one of the declared type."""
+    def result(self, sql: str, kind: SqlType, column: str = "") -> Typed:
+        """Return a value that came back, as one of the declared type; ``column`` of a table."""
+        returns = self._create.returns
+        assert returns is not None
+        nullable = column not in returns.required if column else self._create.returns_null
         if kind.family == "json":
-            column = ColumnDef(self._create.name, JSON)
-            return Typed(
-                once(sql, lambda name: convert.assign(Typed(name, LONGTEXT), column)), kind
-            )
+            definition = ColumnDef(self._create.name, JSON)
+            stored = once(sql, lambda name: convert.assign(Typed(name, LONGTEXT), definition))
+            return Typed(stored, kind, nullable=nullable)
         decoded = once(sql, partial(wire.decode_sql, kind=kind, format=self._format))
-        return Typed(decoded, kind, exact=True)
+        return Typed(decoded, kind, exact=True, nullable=nullable)
 
     # -- what DuckDB calls -----------------------------------------------------------------
 
@@ -164,7 +166,7 @@ class ExternalFunction:
         rows = len(arrays[0])
         for array, parameter in zip(arrays, self._create.parameters, strict=False):
             if not parameter.nullable and array.null_count:
-                self._fail(1048, f"the argument {parameter.name} cannot be NULL")
+                self._fail(1105, null_argument(parameter.name, self._create.name))
         try:
             body = self._codec.encode(arrays if self._in else [], self._in, rows)
             answer = self._post(body)

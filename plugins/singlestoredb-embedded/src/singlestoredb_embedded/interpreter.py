@@ -17,6 +17,7 @@ from .catalog import ColumnDef, Routine
 from .errors import error, unsupported
 from .functions import FUNCTIONS
 from .translate import convert
+from .translate.inline import null_argument
 from .translate.output import Selected, select
 from .translate.scope import Compiled, Output, Scope
 from .translate.variables import Local, QueryValue, local_value
@@ -105,7 +106,8 @@ class Frame:
             assert node is not None
             with self._names(outer):
                 value = self._assignable(node, parameter.type, parameter.name)
-            self._check_null(parameter.name, parameter.nullable, value)
+            if not parameter.nullable and value.type is not None and value.value is None:
+                raise error(1105, null_argument(parameter.name, self.routine.name))
             self.locals[parameter.name.lower()] = value
         assert isinstance(create.body, psql.Block)
         try:

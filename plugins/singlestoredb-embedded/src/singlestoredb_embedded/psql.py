@@ -27,6 +27,8 @@ class VariableType:
     """Of a query or a record."""
     element: VariableType | None = None
     """Of an array."""
+    required: list[str] = field(default_factory=list)
+    """Fields that are NOT NULL."""
 
 
 @dataclass(slots=True)

@@ -42,8 +42,9 @@ class RoutineParser(QueryParser):
                 table = True
                 self.next()
                 # CREATE FUNCTION … RETURNS TABLE AS RETURN takes its columns from the query.
-                fields = self._fields() if self.at("(") else []
-                returns = VariableType("query", fields=fields)
+                returns = VariableType("query")
+                if self.at("("):
+                    returns.fields = self._fields(returns.required)
             else:
                 returns = self.variable_type()
             null = self._modifiers(returns)[0]
@@ -133,12 +134,15 @@ class RoutineParser(QueryParser):
             return VariableType("array", element=element)
         return VariableType("scalar", self.type_name())
 
-    def _fields(self) -> list[tuple[str, nodes.TypeName]]:
+    def _fields(self, required: list[str] | None = None) -> list[tuple[str, nodes.TypeName]]:
+        """Take ``(name type, …)``; the names of those that are NOT NULL go into ``required``."""
         self.expect("(")
         fields = []
         while True:
             fields.append((self.identifier(), self.type_name()))
-            self._modifiers()
+            nullable, _ = self._modifiers()
+            if not nullable and required is not None:
+                required.append(fields[-1][0])
             if not self.accept(","):
                 self.expect(")")
                 return fields

@@ -56,19 +56,24 @@ def arguments(function: psql.CreateRoutine, args: list[Typed]) -> dict[str, Loca
     return names
 
 
+def null_argument(parameter: str, routine: str) -> str:
+    """Return the message of error 1105, which has no number of its own, for a NULL argument."""
+    return f"NULL supplied to NOT NULL argument '{parameter}' of '{routine}'"
+
+
 def _argument(
     function: psql.CreateRoutine, parameter: psql.Parameter, kind: SqlType, value: Typed
 ) -> str:
     column = ColumnDef(parameter.name, kind)
-    message = f"'{parameter.name}' of `{function.name}` cannot be null"
+    message = null_argument(parameter.name, function.name)
     if parameter.nullable or not value.nullable:
         return convert.assign(value, column)
     if value.is_null:
-        raise error(1048, message)
+        raise error(1105, message)
 
     def checked(name: str) -> str:
         stored = convert.assign(replace(value, sql=name), column)
-        return f"CASE WHEN {name} IS NULL THEN {_failure(1048, message)} ELSE {stored} END"
+        return f"CASE WHEN {name} IS NULL THEN {_failure(1105, message)} ELSE {stored} END"
 
     return once(value.sql, checked)
 
@@ -108,7 +113,7 @@ def translate(
         sql = _Body(translator, function.name, returns).run([function.body], names)
     finally:
         translator.locals, translator._common = outer
-    return Typed(sql, returns, exact=True)
+    return Typed(sql, returns, exact=True, nullable=function.returns_null)
 
 
 class _Body:

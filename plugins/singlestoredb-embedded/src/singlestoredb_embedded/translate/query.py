@@ -569,7 +569,7 @@ class QueryTranslator(ExpressionTranslator):
         self.volatile = self.random = True
         external = self.environment.external_function(call.database, call.name)
         columns = [
-            Output(column, external.result(f"struct_extract({name}.c1, 'c{i}')", kind))
+            Output(column, external.result(f"struct_extract({name}.c1, 'c{i}')", kind, column))
             for i, (column, kind) in enumerate(external.columns, 1)
         ]
         self._add(scope, Relation(source.alias, columns))
