@@ -356,6 +356,8 @@ class _Load:
             if is_open:
                 left = "what the server took is in your open transaction: roll it back"
             elif is_open is False:
+                if begins and not driver.in_transaction:  # type: ignore[attr-defined]  # it has
+                    left = "the server had committed by itself what it took"
                 try:
                     driver.rollback()
                 except Error:
