@@ -4,7 +4,7 @@
 
     ingest(connection, "t", data, "append")
       _source(data)             fields of the data, and how it becomes text
-      _Target                   the table: made, matched by column name, replaced, cleaned up
+      _Load                     the table: made, matched by column name, replaced, cleaned up
       LOAD DATA LOCAL INFILE    a stream under a name that was made up for this statement
         tsv accelerator         Arrow to text in C; columnar.text is the same in Python
 
@@ -64,14 +64,6 @@ class Field:
     """What a table that is made for it has."""
     is_binary: bool
     """Whether its texts are hexadecimal digits."""
-
-
-class _Encoder(Protocol):
-    """Text of the data, piece by piece."""
-
-    rows: int
-
-    def read(self, size: int) -> bytes: ...
 
 
 class _Source(Protocol):
@@ -165,6 +157,8 @@ class _Load:
         self._table = self._prefix + identifier(name)
         self._temporary = temporary
         self._progress = progress
+        self._left = ""
+        """What became of the rows of a load that failed."""
 
     def run(self, mode: IngestMode) -> int:
         if mode in ("append", "create_append"):
@@ -318,26 +312,20 @@ class _Load:
                 return self._insert(table, targets)
             return self._in_transaction(lambda: self._load_data(table, targets))
         except BaseException as exc:
-            left = getattr(exc, "_left", "")
             if made is not None:
-                left = "the new table was dropped" if self._drop(made) else (
+                self._left = "the new table was dropped" if self._drop(made) else (
                     f"the new table {made} could not be dropped"
                 )  # fmt: skip
-            if not isinstance(exc, Exception):
-                raise
-            raise self._told(exc, table, left) from (exc if not isinstance(exc, Error) else None)
-
-    def _told(self, exc: Exception, table: str, left: str) -> Exception:
-        """Return the error with what became of the rows; a foreign one becomes the SDK's."""
-        rows = self._source.rows
-        fate = f"loading {table} failed when {rows} rows had been sent; {left}"
-        if not isinstance(exc, Error):
-            return OperationalError(
-                None, f"the data ended early with {type(exc).__name__}: {exc}; {fate}"
-            )
-        exc.errmsg = f"{exc.errmsg}; {fate}"
-        exc.args = (exc.errno, exc.errmsg, exc.sqlstate)
-        return exc
+            rows = self._source.rows
+            fate = f"loading {table} failed when {rows} rows had been sent; {self._left}"
+            if isinstance(exc, Error):
+                exc.errmsg = f"{exc.errmsg}; {fate}"
+                exc.args = (exc.errno, exc.errmsg, exc.sqlstate)
+            elif isinstance(exc, Exception):
+                raise OperationalError(
+                    None, f"the data ended early with {type(exc).__name__}: {exc}; {fate}"
+                ) from exc
+            raise
 
     def _in_transaction(self, load: Callable[[], int]) -> int:
         """Run a load so that it does everything or nothing, as far as the driver allows."""
@@ -351,16 +339,18 @@ class _Load:
             if begins:
                 driver.commit()
             return count
-        except BaseException as exc:
+        except BaseException:
             left = "none of them was kept"
             if is_open:
                 left = "what the server took is in your open transaction: roll it back"
             elif is_open is False:
+                if begins and not driver.in_transaction:  # type: ignore[attr-defined]  # it has
+                    left = "the server had committed by itself what it took"
                 try:
                     driver.rollback()
                 except Error:
                     left = "the connection was lost, and with it what the server had taken"
-            exc._left = left  # type: ignore[attr-defined]  # for _load, a frame above
+            self._left = left
             raise
 
     def _load_data(self, table: str, targets: list[tuple[Field, _Column]]) -> int:
@@ -458,9 +448,8 @@ class _Load:
                     self._progress(self._source.rows, size + length)
             if pending:
                 count += flush()
-        except BaseException as exc:
-            left = f"{count} were inserted and stay" if count else "none was inserted"
-            exc._left = left  # type: ignore[attr-defined]  # for _load, a frame above
+        except BaseException:
+            self._left = f"{count} were inserted and stay" if count else "none was inserted"
             raise
         return count
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,40 @@ def test_a_load_of_the_sdk_gives_only_the_stream_that_it_named(tmp_path: Path) -
         with s2.connect(url) as conn:
             conn._opened().execute(request).close()
         assert told == [b"its rows"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(2, "had committed by itself"), (3, "none of them was kept")]
+)
+def test_a_failed_load_says_what_the_server_says_of_its_transaction(status: int, said: str) -> None:
+    """Some servers may take a load out of the transaction that it is in."""
+    statements: list[bytes] = []
+    done = b"\x00\x02\x00" + bytes((status,)) + b"\x00\x00\x00"
+
+    def play(session: Session) -> None:
+        session.log_in()
+        while command := session.receive():
+            statements.append(command[1:])
+            if b"SHOW COLUMNS" in command:
+                shown = [column("Field", 253), column("Type", 253)]
+                session.send(*result(shown, [row(b"a", b"int"), row(b"b", b"int")]))
+            elif b"LOAD DATA" in command:
+                session.send(b"\xfb" + command.split(b"'")[1])
+                while session.receive():
+                    pass
+                session.send(done)
+            else:
+                session.send(done if command[1:] == b"BEGIN" else OK)
+
+    def rows() -> Iterator[tuple[int, int]]:
+        yield from [(1, 2)] * 5000
+        raise RuntimeError("gone")
+
+    with rogue(play) as url, s2.connect(url) as conn:
+        with pytest.raises(s2.OperationalError, match=f"4096 rows had been sent; .*{said}"):
+            conn.ingest("t", rows(), "append")
+        assert statements[-1] == b"ROLLBACK"
+        assert conn.open
 
 
 # -- packets out of order, cut off, malformed ------------------------------------------------
