@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import embedded, ingest, point, pool
+from benchmarks import embedded, fronts, ingest, point, pool
 from benchmarks.fetch import __main__ as fetch
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "embedded": embedded.main,
     "ingest": ingest.main,
     "fetch": lambda: fetch.main([]),
+    "fronts": fronts.main,
     "kt": script("plugins/singlestoredb-kt/benchmarks/bench_kt.py"),
 }
 

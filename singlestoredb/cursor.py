@@ -141,11 +141,11 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         self._take(stream)
         return self._rowcount
 
-    def _execute_rows(self, connection: Connection, text: str, query: str) -> int:
-        """Run a statement that rows were written into; observers are told of the query only."""
+    def _execute_rows(self, connection: Connection, text: str, args: Any, query: str) -> int:
+        """Run a statement of several rows; observers are told of the query only."""
         if self._stream is not None:
             self._abandon()
-        stream = connection._run(text, None, self._buffered, self._shape, None, shown=query)
+        stream = connection._run(text, args, self._buffered, self._shape, None, shown=query)
         self._executed = query
         self._take(stream)
         return self._rowcount
@@ -167,7 +167,7 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         counts = [
             self.execute(query, row)
             if text is query
-            else self._execute_rows(connection, text, query)
+            else self._execute_rows(connection, text, row, query)
             for text, row in self._many(query, args)
         ]
         if not counts:
@@ -179,10 +179,12 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         """Iterate over the statements and arguments that ``executemany`` is."""
         connection = self._open_connection()
         rows = _parameter_rows(args)
-        split = None if connection._binds_parameters else split_values(query)
+        split = split_values(query)
         if split is None:
             for row in rows:
                 yield query, row
+        elif connection._binds_parameters:
+            yield from self._bound_rows(query, split, rows)
         else:
             for text in self._multi_row(connection, split, rows):
                 yield text, None
@@ -211,6 +213,42 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
             size += length + 1
         if pending:
             yield f"{split.prefix}{','.join(pending)}{split.suffix}"
+
+    def _bound_rows(
+        self, query: str, split: SplitInsert, rows: Iterable[Any]
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield statements of several rows with the arguments of all of them.
+
+        Rows of another kind or length than the one before have a statement of their own: whether
+        arguments fit the placeholders shows for each row as it does alone.
+        """
+
+        def statement() -> tuple[str, Any]:
+            if len(pending) == 1:
+                return query, pending[0]
+            text = f"{split.prefix}{','.join([split.template] * len(pending))}{split.suffix}"
+            return text, [value for row in pending for value in row]
+
+        pending: list[Any] = []
+        size = 0
+        for row in rows:
+            plain = isinstance(row, (list, tuple)) and len(row) > 0
+            length = len(split.template) + (_bound_size(row) if plain else 0)
+            if pending and (
+                not plain
+                or len(row) != len(pending[0])
+                or size + length > self.max_stmt_length
+                or (len(pending) + 1) * len(row) > _MOST_ARGUMENTS
+            ):
+                yield statement()
+                pending, size = [], 0
+            if plain:
+                pending.append(row)
+                size += length
+            else:
+                yield query, row
+        if pending:
+            yield statement()
 
     def adbc_ingest(
         self,
@@ -693,6 +731,15 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
     def __repr__(self) -> str:
         state = "closed" if self._connection is None else self._results_type
         return f"<singlestoredb.Cursor: {state}>"
+
+
+_MOST_ARGUMENTS = 10_000
+"""Arguments in one statement of ``executemany`` where they are sent beside the text."""
+
+
+def _bound_size(row: Sequence[Any]) -> int:
+    """Return about how many bytes a row's arguments take."""
+    return sum(len(v) if isinstance(v, (str, bytes, bytearray)) else 16 for v in row)
 
 
 def _parameter_rows(args: Any) -> Iterable[Any]:

@@ -18,6 +18,10 @@
                  └─ NotSupportedError   neither side can do that
 
 The names are PEP 249's.  Every error can be pickled.
+
+A server's error number means the same class over every protocol (:func:`class_of`).  Clients of the
+MySQL protocol and of the Data API have always disagreed about a dozen numbers, such as 1049, an
+unknown database: their errors are of both classes, so that code written for either catches them.
 """
 
 from __future__ import annotations
@@ -171,3 +175,48 @@ class ManagementError(Error):
 
     def _qualifier(self) -> str | None:
         return self.response
+
+
+# -- numbers of a server's errors ------------------------------------------------------------
+
+
+class OperationalProgrammingError(ProgrammingError, OperationalError):
+    """Operational over the MySQL protocol, a wrong statement over the Data API."""
+
+
+class OperationalDataError(DataError, OperationalError):
+    """Operational over the MySQL protocol, a value that does not fit over the Data API."""
+
+
+class OperationalIntegrityError(IntegrityError, OperationalError):
+    """Operational over the MySQL protocol, a broken constraint over the Data API."""
+
+
+_CLASSES: dict[int, type[DatabaseError]] = {
+    number: cls
+    for cls, numbers in (
+        (
+            ProgrammingError,
+            (1007, 1064, 1102, 1103, 1110, 1111, 1112, 1113, 1146, 1149, 1166, 1179),
+        ),
+        (DataError, (1171, 1230, 1263, 1264, 1265, 1366, 1367, 1406, 1441)),
+        (IntegrityError, (1048, 1062, 1215, 1216, 1217, 1451, 1452)),
+        (NotSupportedError, (1196, 1235, 1286, 1289)),
+        (OperationalProgrammingError, (1049, 1065, 1082, 1449, 1582, 1741)),
+        (OperationalDataError, (1365,)),
+        (OperationalIntegrityError, (1169, 1364, 1401, 1460, 1826)),
+    )
+    for number in numbers
+}
+
+
+def class_of(errno: int) -> type[DatabaseError]:
+    """Return the class of a server's error.
+
+    Numbers are those of PyMySQL's and the Data API's clients; any other is ``InternalError`` below
+    1000 and ``OperationalError`` from there on.
+    """
+    known = _CLASSES.get(errno)
+    if known is not None:
+        return known
+    return InternalError if errno < 1000 else OperationalError

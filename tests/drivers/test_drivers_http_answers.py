@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import singlestoredb as s2
+from singlestoredb.exceptions import OperationalIntegrityError, OperationalProgrammingError
 
 from .rogue_http import (
     PASSWORD,
@@ -227,8 +228,8 @@ def test_columnar_formats_have_one_value_per_column(format_name: str) -> None:
          "Duplicate entry"),
         ("500 Oops", "Error 1264: Out of range", s2.DataError, 1264, "Out of range"),
         ("500 Oops", "Error 1235: no", s2.NotSupportedError, 1235, "no"),
-        ("500 Oops", "Error 1049: Unknown database", s2.ProgrammingError, 1049, None),
-        ("500 Oops", "Error 1364: no default", s2.IntegrityError, 1364, None),
+        ("500 Oops", "Error 1049: Unknown database", OperationalProgrammingError, 1049, None),
+        ("500 Oops", "Error 1364: no default", OperationalIntegrityError, 1364, None),
         ("500 Oops", "Error 4025: no", s2.OperationalError, 4025, None),
         ("500 Oops", "Error 1305: no", s2.OperationalError, 1305, None),
         ("500 Oops", "Error 99: no", s2.InternalError, 99, None),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import socket
+import threading
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 import singlestoredb as s2
 
-from .rogue_http import BASIC, DONE, VERSION, answer, asked, connected, peer
+from .rogue_http import BASIC, DONE, PASSWORD, VERSION, answer, asked, connected, peer, rows
 
 # -- what is sent ----------------------------------------------------------------------------
 
@@ -273,3 +275,131 @@ def test_the_libraries_are_not_imported_before_a_connection() -> None:
         "sys.exit('requests' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- the connection --------------------------------------------------------------------------
+
+
+def test_the_address_to_bind() -> None:
+    seen: list[str] = []
+
+    def look(sock: socket.socket) -> None:
+        seen.append(sock.getpeername()[0])
+        sock.sendall(answer(rows([("a", "INT")], [1])))
+
+    with connected(look, bind_address="127.0.0.2") as (conn, _):
+        conn.query("SELECT 1")
+    assert seen == ["127.0.0.2"]
+
+
+def test_socket_options() -> None:
+    options = {socket.SOL_SOCKET: {socket.SO_KEEPALIVE: 1, socket.SO_RCVBUF: 65_536}}
+    with connected(answer({"results": []}), socket_options=options) as (conn, _):
+        plain = _socket_of(conn)
+        assert plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        # Linux doubles what is asked for.
+        assert plain.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) in (65_536, 131_072)
+        assert plain.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    with connected(answer({"results": []})) as (conn, _):
+        assert not _socket_of(conn).getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def _socket_of(conn: Any) -> socket.socket:
+    """Return the socket of the one pooled connection."""
+    session = conn._driver_connection._transport._session
+    pools = session.get_adapter("http://").poolmanager.pools
+    (key,) = pools.keys()
+    pooled = pools[key].pool.get_nowait()
+    pools[key].pool.put(pooled)
+    assert isinstance(pooled.sock, socket.socket)
+    return pooled.sock
+
+
+def test_a_server_that_does_not_read_is_left_after_write_timeout() -> None:
+    # The request is larger than what the system keeps for the two ends.
+    accepted: list[socket.socket] = []
+
+    def greet() -> None:
+        sock, _ = listener.accept()
+        accepted.append(sock)
+        while b"SELECT @@version" not in sock.recv(65_536):
+            pass
+        sock.sendall(VERSION)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        thread = threading.Thread(target=greet)
+        thread.start()
+        conn = s2.connect(
+            f"http://ann:{PASSWORD}@127.0.0.1:{listener.getsockname()[1]}/shop",
+            write_timeout=0.2, socket_options={socket.SOL_SOCKET: {socket.SO_SNDBUF: 4096}},
+        )  # fmt: skip
+        thread.join()
+        with accepted[0], conn, pytest.raises(s2.OperationalError, match="timed out") as caught:
+            conn.query("SELECT %s", ["x" * 8_000_000])
+    assert caught.value.errno == 2013
+
+
+def test_browser_sso(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token that signing on gives is what authorises requests."""
+    users: list[str] = []
+
+    def get_jwt(user: str) -> str:
+        users.append(user)
+        return "head.body.sign"
+
+    # Signing on needs a browser and the vendor's page.
+    monkeypatch.setattr("singlestoredb.auth.get_jwt", get_jwt)
+    request = asked("SELECT 1", credential_type="browser_sso")
+    assert users == ["ann"]
+    assert request.headers["authorization"] == "Bearer head.body.sign"
+
+
+# -- many rows -------------------------------------------------------------------------------
+
+
+def test_executemany_sends_many_rows_at_once() -> None:
+    done = answer({"lastInsertId": 0, "rowsAffected": 3})
+    with connected(done, DONE, done) as (conn, running), conn.cursor() as cursor:
+        sql = "INSERT INTO t (a, b) VALUES (%s, UPPER(%s)) ON DUPLICATE KEY UPDATE a = 1"
+        assert cursor.executemany(sql, [(1, "x"), (2, None), (3, "%s ?")]) == 3
+        assert cursor.rowcount == 3
+        assert running.requests[1].json == {
+            "sql": "INSERT INTO t (a, b) VALUES (?, UPPER(?)),(?, UPPER(?)),(?, UPPER(?)) "
+            "ON DUPLICATE KEY UPDATE a = 1",
+            "args": [1, "x", 2, None, 3, "%s ?"],
+            "database": "shop",
+        }
+        cursor.executemany("UPDATE t SET a = %s", [(1,)])
+        assert running.requests[2].json["sql"] == "UPDATE t SET a = ?"
+        cursor.max_stmt_length = 60  # one row of these is longer than half of it
+        cursor.executemany("INSERT INTO t VALUES (%s)", [("x" * 40,)])
+        assert running.requests[3].json["args"] == ["x" * 40]
+
+
+def test_executemany_splits_at_the_limits() -> None:
+    answers = [answer({"lastInsertId": 0, "rowsAffected": 1})] * 8
+    with connected(*answers) as (conn, running), conn.cursor() as cursor:
+        cursor.max_stmt_length = 100
+        cursor.executemany("INSERT INTO t VALUES (%s)", [("x" * 40,)] * 3)
+        assert [len(r.json["args"]) for r in running.requests[1:]] == [2, 1]
+        del running.requests[1:]
+        del cursor.max_stmt_length
+        cursor.executemany("INSERT INTO t VALUES (%s)", [(i,) for i in range(10_001)])
+        assert [len(r.json["args"]) for r in running.requests[1:]] == [10_000, 1]
+        del running.requests[1:]
+        # Names stand for one row, so each row goes alone; a row of another length does as well.
+        cursor.executemany("INSERT INTO t VALUES (%(a)s)", [{"a": 1}, {"a": 2}])
+        assert [r.json["args"] for r in running.requests[1:]] == [[1], [2]]
+
+
+def test_executemany_finds_a_row_that_does_not_fit() -> None:
+    done = answer({"lastInsertId": 0, "rowsAffected": 1})
+    with connected(done, done) as (conn, running), conn.cursor() as cursor:
+        # Four arguments in two rows, which two rows of two placeholders would take.
+        with pytest.raises(s2.ProgrammingError):
+            cursor.executemany("INSERT INTO t VALUES (%s, %s)", [(1,), (2, 3, 4)])
+        assert len(running.requests) == 1
+        with pytest.raises(s2.ProgrammingError):
+            cursor.executemany("INSERT INTO t VALUES (%s, %s)", [(1, 2), (3,)])
+        assert [r.json["args"] for r in running.requests[1:]] == [[1, 2]]

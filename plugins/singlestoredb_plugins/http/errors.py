@@ -10,25 +10,6 @@ CR_CONN_HOST_ERROR = 2003
 CR_SERVER_LOST = 2013
 CR_SSL_CONNECTION_ERROR = 2026
 
-_CLASSES: dict[int, type[exc.DatabaseError]] = {}
-# A number means the same class as over the MySQL protocol.
-for _cls, _numbers in (
-    (
-        exc.ProgrammingError,
-        (1007, 1064, 1102, 1103, 1110, 1111, 1112, 1113, 1146, 1149, 1166, 1179),
-    ),
-    (exc.DataError, (1171, 1230, 1263, 1264, 1265, 1366, 1367, 1406, 1441)),
-    (exc.IntegrityError, (1048, 1062, 1215, 1216, 1217, 1451, 1452)),
-    (exc.NotSupportedError, (1196, 1235, 1286, 1289)),
-    (exc.OperationalError, (1040, 1044, 1045, 1142, 1143, 1213, 4025)),
-    # What the protocol's clients leave to the default, and those of the Data API classify.
-    (exc.ProgrammingError, (1049, 1065, 1082, 1449, 1582, 1741)),
-    (exc.DataError, (1365,)),
-    (exc.IntegrityError, (1169, 1364, 1401, 1460, 1826)),
-):
-    for _number in _numbers:
-        _CLASSES[_number] = _cls
-
 _ERROR_BODY = re.compile(r"\s*Error\s+(\d{1,9})\b[^:\n]{0,80}:\s*(.*)", re.DOTALL)
 _TRANSIENT = frozenset({401, 403, 408, 429, 502, 503, 504})
 """Statuses that speak of access or of a server's state, not of a broken protocol."""
@@ -38,10 +19,7 @@ _SHOWN = 500
 
 def from_server(errno: int, message: str) -> exc.DatabaseError:
     """Return the exception for an error of the database."""
-    cls = _CLASSES.get(errno)
-    if cls is None:
-        cls = exc.InternalError if errno < 1000 else exc.OperationalError
-    return cls(errno, message)
+    return exc.class_of(errno)(errno, message)
 
 
 def from_status(status: int, body: str) -> exc.Error:
@@ -70,7 +48,8 @@ def from_body(error: object) -> exc.DatabaseError:
     if isinstance(code, str) and code.isascii() and code.isdigit():
         code = int(code[:9])
     if isinstance(code, int) and not isinstance(code, bool):
-        return _CLASSES.get(code, exc.OperationalError)(code, text)
+        # What has no number of the server's own is never the fault of a broken protocol.
+        return (exc.class_of(code) if code >= 1000 else exc.OperationalError)(code, text)
     return exc.OperationalError(None, text)
 
 

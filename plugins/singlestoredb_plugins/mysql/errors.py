@@ -10,31 +10,10 @@ CR_SERVER_LOST = 2013
 CR_SSL_CONNECTION_ERROR = 2026
 CR_AUTH_PLUGIN_ERR = 2061
 
-_CLASSES: dict[int, type[exc.DatabaseError]] = {}
-for _cls, _numbers in (
-    (
-        exc.ProgrammingError,
-        (1007, 1064, 1102, 1103, 1110, 1111, 1112, 1113, 1146, 1149, 1166, 1179),
-    ),
-    (exc.DataError, (1171, 1230, 1263, 1264, 1265, 1366, 1367, 1406, 1441)),
-    (exc.IntegrityError, (1048, 1062, 1215, 1216, 1217, 1451, 1452)),
-    (exc.NotSupportedError, (1196, 1235, 1286, 1289)),
-    (exc.OperationalError, (1040, 1044, 1045, 1142, 1143, 1213, 4025)),
-):
-    for _number in _numbers:
-        _CLASSES[_number] = _cls
-
 
 def from_server(errno: int, message: str, sqlstate: str | None = None) -> exc.DatabaseError:
-    """Return the exception for an error of the server.
-
-    Classes follow PEP 249 as MySQL clients map them; other numbers are ``InternalError`` below
-    1000 and ``OperationalError`` from there on.
-    """
-    cls = _CLASSES.get(errno)
-    if cls is None:
-        cls = exc.InternalError if errno < 1000 else exc.OperationalError
-    return cls(errno, message, sqlstate)
+    """Return the exception for an error of the server."""
+    return exc.class_of(errno)(errno, message, sqlstate)
 
 
 def from_packet(payload: bytes) -> exc.DatabaseError:

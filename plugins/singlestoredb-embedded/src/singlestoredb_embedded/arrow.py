@@ -43,6 +43,8 @@ _Array._fields_ = [
 
 _FILL = ctypes.CFUNCTYPE(ctypes.c_int, _P, _P)
 _ERROR = ctypes.CFUNCTYPE(ctypes.c_char_p, _P)
+_LAST_ERROR = ctypes.CFUNCTYPE(_P, _P)
+"""The same as a callback: an address."""
 _RELEASE = ctypes.CFUNCTYPE(None, _P)
 
 
@@ -283,7 +285,8 @@ class Batches:
 
 
 def _export(fields: list[Field], pull: Callable[[], _Array | None]) -> object:
-    state: dict[str, bytes] = {"error": b""}
+    # Memory of the message: a callback cannot hand out that of a bytes object without losing it.
+    state: dict[str, Any] = {"error": None}
 
     def get_schema(_: int, out: int) -> int:
         _fill_schema(_Schema.from_address(out), fields)
@@ -294,7 +297,7 @@ def _export(fields: list[Field], pull: Callable[[], _Array | None]) -> object:
         try:
             array = pull()
         except Exception as exc:
-            state["error"] = str(exc).encode()
+            state["error"] = ctypes.create_string_buffer(str(exc).encode("utf-8", "replace"))
             return 5  # EIO
         if array is None:
             _Array.from_address(out).release = None
@@ -302,10 +305,10 @@ def _export(fields: list[Field], pull: Callable[[], _Array | None]) -> object:
             _move(array, out)
         return 0
 
-    def get_last_error(_: int) -> bytes | None:
-        return state["error"] or None
+    def get_last_error(_: int) -> int | None:
+        return None if state["error"] is None else ctypes.addressof(state["error"])
 
-    callbacks = (_FILL(get_schema), _FILL(get_next), _ERROR(get_last_error))
+    callbacks = (_FILL(get_schema), _FILL(get_next), _LAST_ERROR(get_last_error))
     stream = _Stream()
     stream.get_schema, stream.get_next, stream.get_last_error = (
         ctypes.cast(c, _P).value for c in callbacks
@@ -340,6 +343,26 @@ def _destroy_capsule(capsule: int) -> None:
 # The callbacks outlive the module: consumers may release batches while the interpreter ends.
 for _callback in (_release_schema, _release_array, _release_stream, _destroy_capsule):
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(_callback))
+
+
+class Source:
+    """Batches behind ``__arrow_c_stream__``, for a reader that may ask for their types first.
+
+    ``pull`` returns the next batch, or ``None`` at the end; however often the stream is exported,
+    a batch is given once.  What it raises reaches the reader as text.  ``fields`` are the
+    columns' names and types.
+    """
+
+    def __init__(self, fields: list[Field], pull: Callable[[], Batch | None]) -> None:
+        self._fields = fields
+        self._pull = pull
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        def pull() -> _Array | None:
+            batch = self._pull()
+            return None if batch is None else _slice(batch, 0, batch.length)
+
+        return _export(self._fields, pull)
 
 
 class BatchQueue:
@@ -497,7 +520,7 @@ def _strings(array: _Array, begin: int, count: int, *, text: bool) -> list[Any]:
     offsets = memoryview(items).cast("B").cast("i").tolist()
     first, last = offsets[0], offsets[-1]
     data = ctypes.string_at(array.buffers[2] + first, last - first) if last > first else b""
-    ends = [o - first for o in offsets]
+    ends = [o - first for o in offsets] if first else offsets
     if text and data.isascii():
         whole = data.decode("ascii")
         return [whole[a:b] for a, b in itertools.pairwise(ends)]

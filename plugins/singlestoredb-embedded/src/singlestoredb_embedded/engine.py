@@ -6,6 +6,7 @@ Everything DuckDB-specific about opening, locking and closing is here.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import os
 import threading
@@ -52,6 +53,8 @@ class Engine:
         self.catalog = Catalog()
         self.locks = LockManager()
         self.translations = Cache()
+        self.constants: dict[Any, list[bytes]] = {}
+        """Rows of constant queries as a front sends them, by query."""
         self.globals: dict[str, Any] = dict(GLOBAL_DEFAULTS)
         self.users = 0
         """Sessions that hold the engine open."""
@@ -135,6 +138,19 @@ class Engine:
             if self.users == 0:
                 _engines.pop(self.key, None)
                 self.close()
+
+
+def stream(relation: duckdb.DuckDBPyRelation, batch_rows: int | None = None) -> object:
+    """Run ``relation`` and return the capsule of its Arrow stream.
+
+    The method of the Arrow protocol has no say in the size of batches, which is a million rows.
+    Where DuckDB's own way to it is as it was in 2.0, ``batch_rows`` limits them.
+    """
+    submit = getattr(relation, "_submit", None)
+    if batch_rows is not None and submit is not None:
+        with contextlib.suppress(AttributeError, TypeError):
+            return submit("stream", batch_rows).arrow_capsule()
+    return relation.__arrow_c_stream__()
 
 
 def open_engine(path: str | None, name: str | None) -> Engine:

@@ -11,21 +11,7 @@ from collections.abc import Callable
 
 import duckdb
 
-from singlestoredb.exceptions import (
-    DatabaseError,
-    DataError,
-    IntegrityError,
-    InternalError,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-)
-
-# The classes are those that the SDK's mysql driver gives the same numbers.
-_PROGRAMMING = {1007, 1064, 1102, 1103, 1110, 1111, 1112, 1113, 1146, 1149, 1166, 1179}
-_DATA = {1171, 1230, 1263, 1264, 1265, 1366, 1367, 1406, 1441}
-_INTEGRITY = {1048, 1062, 1215, 1216, 1217, 1451, 1452}
-_NOT_SUPPORTED = {1196, 1235, 1286, 1289}
+from singlestoredb.exceptions import DatabaseError, class_of
 
 _SQLSTATE = {
     1007: "HY000", 1008: "HY000", 1046: "3D000", 1048: "23000", 1049: "42000", 1050: "42S01",
@@ -43,20 +29,7 @@ MARK = "s2!"
 
 def error(errno: int, message: str) -> DatabaseError:
     """Make the PEP 249 error for a server error number."""
-    cls: type[DatabaseError]
-    if errno in _PROGRAMMING:
-        cls = ProgrammingError
-    elif errno in _DATA:
-        cls = DataError
-    elif errno in _INTEGRITY:
-        cls = IntegrityError
-    elif errno in _NOT_SUPPORTED:
-        cls = NotSupportedError
-    elif errno < 1000:
-        cls = InternalError
-    else:
-        cls = OperationalError
-    return cls(errno, message, _SQLSTATE.get(errno, "HY000"))
+    return class_of(errno)(errno, message, _SQLSTATE.get(errno, "HY000"))
 
 
 def unsupported(feature: str) -> DatabaseError:

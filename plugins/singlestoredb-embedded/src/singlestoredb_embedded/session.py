@@ -15,7 +15,7 @@ from singlestoredb.exceptions import DatabaseError
 from . import ddl, dml, explain, interpreter, loaddata, nodes, psql, show, statements, variables
 from .cache import Shape
 from .catalog import INFORMATION_SCHEMA, Routine, Table
-from .engine import schema_of
+from .engine import schema_of, stream
 from .errors import error, from_duckdb, unsupported
 from .grammar import empty_query
 from .information_schema import virtual_table
@@ -497,17 +497,20 @@ class Session:
             lambda: self.transaction.change(names, work, timeout=timeout, no_replay=no_replay)
         )
 
-    def open(self, selected: Selected, *, own_cursor: bool) -> tuple[object, Callable[[], None]]:
+    def open(
+        self, selected: Selected, *, own_cursor: bool, batch_rows: int | None = None
+    ) -> tuple[object, Callable[[], None]]:
         """Start a query; return its Arrow stream capsule and what frees its cursor.
 
         With ``own_cursor`` the result outlives the next statement of the session, unless its rows
-        must see the session's own changes or temporary tables.
+        must see the session's own changes or temporary tables.  ``batch_rows`` is how many rows a
+        batch may have; see :func:`~.engine.stream`.
         """
         shared = not own_cursor or self.transaction.active or bool(self.temporary)
         cursor = self.connection if shared else self.engine.root.cursor()
 
         def start() -> object:
-            return cursor.sql(selected.sql).__arrow_c_stream__()
+            return stream(cursor.sql(selected.sql), batch_rows)
 
         try:
             if shared:

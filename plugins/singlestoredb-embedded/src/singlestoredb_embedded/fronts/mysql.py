@@ -12,7 +12,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 import duckdb
@@ -38,7 +38,6 @@ from .packets import (
     lenenc,
     protocol_error,
 )
-from .rows import text_encoders, text_rows
 from .session import RemoteSession
 
 _log = logging.getLogger(__name__)
@@ -363,22 +362,22 @@ class Connection:
         stream = self._stream
         # The first rows are fetched before anything is said: most errors come with them, and a
         # client that has read column definitions is not expected to cope with one well.
-        batches = self.session.batches(selected)
-        with contextlib.closing(batches):
-            batch = next(batches, None)
+        rows: Generator[list[bytes], None, None]
+        rows = self._binary(selected) if binary else self.session.payloads(selected)
+        with contextlib.closing(rows):
+            payloads = next(rows, None)
             stream.send(lenenc(len(selected.columns)))
             self._columns(selected)
-            if binary:
-                binary_columns = binary_encoders(selected)
-                while batch is not None:
-                    stream.send_all(binary_rows(binary_columns, batch))
-                    batch = next(batches, None)
-            else:
-                text_columns = text_encoders(selected)
-                while batch is not None:
-                    stream.send_all(text_rows(text_columns, batch))
-                    batch = next(batches, None)
+            while payloads is not None:
+                stream.send_all(payloads)
+                payloads = next(rows, None)
         self._end_of_rows(more=more)
+
+    def _binary(self, selected: Selected) -> Generator[list[bytes], None, None]:
+        encoders = binary_encoders(selected)
+        with contextlib.closing(self.session.columns(selected)) as batches:
+            for batch in batches:
+                yield binary_rows(encoders, batch)
 
     def _columns(self, selected: Selected) -> None:
         extended = self.session.is_extended

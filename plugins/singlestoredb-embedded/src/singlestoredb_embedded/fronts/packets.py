@@ -5,6 +5,8 @@ https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.ht
 
 from __future__ import annotations
 
+import itertools
+import operator
 import socket
 import ssl
 import struct
@@ -32,6 +34,8 @@ STATUS_IN_TRANS, STATUS_AUTOCOMMIT, STATUS_MORE_RESULTS = 1, 2, 8
 STATUS_NO_BACKSLASH_ESCAPES = 512
 
 _pack = struct.Struct("<I").pack
+_NUMBERS = [number << 24 for number in range(256)]
+"""Sequence numbers where a packet's header has them."""
 
 BINARY = 63
 """Collation of bytes."""
@@ -203,6 +207,9 @@ class PacketStream:
 
     def send_all(self, payloads: Sequence[bytes]) -> None:
         """Send payloads, each in packets of its own."""
+        if len(payloads) > 1 and max(map(len, payloads)) < MAX_PAYLOAD:
+            self._send_rows(payloads)
+            return
         sequence = self.sequence
         waiting = self._waiting
         append = waiting.append
@@ -223,6 +230,17 @@ class PacketStream:
         self.sequence = sequence
         self._waiting_size = size
         if size > _FLUSH_AT:
+            self.flush()
+
+    def _send_rows(self, payloads: Sequence[bytes]) -> None:
+        """Send many payloads of one packet each, without a step of Python for each."""
+        numbers = itertools.cycle(_NUMBERS[self.sequence :] + _NUMBERS[: self.sequence])
+        headers = map(_pack, map(operator.or_, map(len, payloads), numbers))
+        data = b"".join(itertools.chain.from_iterable(zip(headers, payloads)))  # noqa: B905 - quick
+        self.sequence = (self.sequence + len(payloads)) & 255
+        self._waiting.append(data)
+        self._waiting_size += len(data)
+        if self._waiting_size > _FLUSH_AT:
             self.flush()
 
     def flush(self) -> None:

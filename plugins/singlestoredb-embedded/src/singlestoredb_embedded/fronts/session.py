@@ -7,27 +7,46 @@ VECTOR and BSON are described.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+import contextlib
+import itertools
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import duckdb
 
 from singlestoredb.exceptions import Error
 from singlestoredb_embedded import nodes, statements
-from singlestoredb_embedded.arrow import BatchReader, values
+from singlestoredb_embedded.arrow import Batch, BatchReader, values
 from singlestoredb_embedded.engine import Engine
 from singlestoredb_embedded.errors import error, unsupported
 from singlestoredb_embedded.interpreter import Called
+from singlestoredb_embedded.lex import Token
 from singlestoredb_embedded.parser import StatementParser
 from singlestoredb_embedded.session import Changed, Session
 from singlestoredb_embedded.statements import Statement
 from singlestoredb_embedded.translate.output import Selected, select
 
+from .bulk import AT_ONCE, BulkRows
 from .rows import raw_fields
 
 _CHARSETS = {"utf8mb4", "utf8mb3", "utf8", "ascii", "binary", "default"}
 """Character sets whose texts are UTF-8, or bytes that nobody decodes."""
-_ROWS_AT_ONCE = 4096
-"""Rows that exist as Python values at a time: keeps memory small and KILL quick."""
+_BATCH_ROWS = 8192
+"""Rows that are asked of DuckDB at a time: keeps memory small and KILL quick."""
+
+
+_CONSTANTS = 64
+"""Results of constant queries that are kept."""
+
+
+def _is_constant(tokens: Sequence[Token]) -> bool:
+    """Return whether a statement selects nothing but one number or text."""
+    return (
+        len(tokens) == 3
+        and tokens[0].word == "SELECT"
+        and tokens[1].kind in ("number", "string")
+        and len(tokens[1].text) < 100
+        and tokens[2].kind == "end"
+    )
 
 
 class RemoteSession(Session):
@@ -52,6 +71,10 @@ class RemoteSession(Session):
         self._upload = upload
         self._disconnect = disconnect
         self._describing = False
+        self._is_constant = False
+        """Whether the last statement was a query of a constant."""
+        self._printer: duckdb.DuckDBPyConnection | None = None
+        """A connection to print large batches with; made for the first."""
         self.is_busy = False
         """Whether a command of the client is being answered."""
         super().__init__(
@@ -87,6 +110,7 @@ class RemoteSession(Session):
         """Run one statement; see :meth:`Session.run`."""
         self._check_charset(parser)
         self._describe_vectors()
+        self._is_constant = _is_constant(parser.tokens)
         return super().run(parser)
 
     def _check_charset(self, parser: StatementParser) -> None:
@@ -140,14 +164,13 @@ class RemoteSession(Session):
             self._disconnect(statement.connection_id)
         return changed
 
-    def batches(self, selected: Selected) -> Generator[list[list[object]], None, None]:
-        """Run a query and yield columns of raw values, few thousand rows at a time.
+    def batches(self, selected: Selected) -> Generator[Batch, None, None]:
+        """Run a query and yield its batches, which are small as far as DuckDB lets them be.
 
         Errors of DuckDB become the server's and leave an open transaction as it was.
         """
-        capsule, free = self.open(selected, own_cursor=False)
+        capsule, free = self.open(selected, own_cursor=False, batch_rows=_BATCH_ROWS)
         reader = BatchReader(capsule)
-        fields = raw_fields(selected)
         total = 0
         batch = None
 
@@ -162,21 +185,69 @@ class RemoteSession(Session):
                 self.receive(receive)
                 if batch is None:
                     return
-                children = batch.array.children
-                for start in range(0, batch.length, _ROWS_AT_ONCE):
-                    if self._cancelled.is_set():
-                        raise error(1317, "Query execution was interrupted")
-                    count = min(_ROWS_AT_ONCE, batch.length - start)
-                    yield [
-                        values(children[i].contents, field, start, count)
-                        for i, field in enumerate(fields)
-                    ]
+                yield batch
+                if self._cancelled.is_set():
+                    raise error(1317, "Query execution was interrupted")
         finally:
             reader.close()
             free()
 
+    def columns(self, selected: Selected) -> Generator[list[list[object]], None, None]:
+        """Run a query and yield columns of raw values, few thousand rows at a time."""
+        fields = raw_fields(selected)
+        with contextlib.closing(self.batches(selected)) as batches:
+            for batch in batches:
+                children = batch.array.children
+                for start in range(0, batch.length, AT_ONCE):
+                    if self._cancelled.is_set():
+                        raise error(1317, "Query execution was interrupted")
+                    count = min(AT_ONCE, batch.length - start)
+                    yield [
+                        values(children[i].contents, field, start, count)
+                        for i, field in enumerate(fields)
+                    ]
+
+    def payloads(self, selected: Selected) -> Generator[list[bytes], None, None]:
+        """Run a query and yield payloads of the text protocol, few thousand rows at a time.
+
+        What is the same for ever, ``SELECT 1``, is kept: pools ask for it to see whether a
+        connection lives, all the time.
+        """
+        if not self._is_constant:
+            yield from self._payloads(selected)
+            return
+        key = (selected.sql, selected.types)
+        kept = self.engine.constants.get(key)
+        if kept is None:
+            kept = [row for part in self._payloads(selected) for row in part]
+            if len(self.engine.constants) < _CONSTANTS:
+                self.engine.constants[key] = kept
+        else:
+            rows = len(kept)
+            self.receive(lambda: rows)
+        yield kept
+
+    def _payloads(self, selected: Selected) -> Generator[list[bytes], None, None]:
+        with contextlib.closing(self.batches(selected)) as batches:
+            first = next(batches, None)
+            if first is None:
+                return
+            rows = BulkRows(selected, self._printing)
+            with contextlib.closing(rows.joined(batches)) as joined:
+                for payloads in itertools.chain(rows.plain(first), joined):
+                    if self._cancelled.is_set():
+                        raise error(1317, "Query execution was interrupted")
+                    yield payloads
+
+    def _printing(self) -> duckdb.DuckDBPyConnection:
+        if self._printer is None:
+            self._printer = self.engine.root.cursor()
+        return self._printer
+
     def end(self) -> None:
         """Close, whatever state DuckDB left behind."""
+        if self._printer is not None:
+            self._printer.close()
         try:
             self.close()
         except (Error, duckdb.Error):
