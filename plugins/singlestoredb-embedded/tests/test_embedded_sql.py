@@ -668,7 +668,7 @@ def test_what_clients_ask_of_a_cluster(engine: Any) -> None:
     engine("RESTART PROXY")
     assert engine.warnings() == [("Note", 1235, "embedded engine: RESTART PROXY has no effect")]
     assert engine.errno("RESTART") == 1235
-    assert engine("SHOW PARTITIONS") == [(0, "", 0, "Master", 0)]
+    assert engine("SHOW PARTITIONS") == [(0, "127.0.0.1", 0, "Master", 0)]
 
 
 def test_show_create_table_has_a_line_per_key(engine: Any) -> None:

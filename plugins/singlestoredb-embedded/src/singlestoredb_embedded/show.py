@@ -386,7 +386,7 @@ def _partitions(session: Session, statement: Show) -> Answer:
     _database(session, statement)
     columns = [("Ordinal", BIGINT), ("Host", _NAME), ("Port", BIGINT), ("Role", _NAME),
                ("Locked", BIGINT)]  # fmt: skip
-    return columns, [(0, "", 0, "Master", 0)]  # the one partition, at no address
+    return columns, [(0, "127.0.0.1", 0, "Master", 0)]  # one, as DATABASE STATUS says
 
 
 _HANDLERS: dict[str, Callable[[Session, Show], Answer]] = {
