@@ -319,5 +319,5 @@ def test_names_are_those_of_the_synchronous_ones() -> None:
     loads = {"adbc_ingest", "ingest"}  # what they need blocks: LOAD DATA takes async iterables here
     older = names(ClassicMembers)
     assert names(s2.Connection) - names(AsyncConnection) - older <= only_sync | loads
-    only_sync = {"setoutputsizes", "default_buffered", "default_results_type"}
+    only_sync = {"setoutputsizes", "read_next", "default_buffered", "default_results_type"}
     assert names(s2.Cursor) - names(AsyncCursor) - names(ErrorMembers) <= only_sync | loads
