@@ -336,7 +336,7 @@ def test_internal_errors_tell_nothing(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(front_module, "_execute", broken)
+    monkeypatch.setattr(front_module, "_results", broken)
     status, text = client.post("exec", "SELECT 1")
     assert status == 500
     assert text.startswith("Error 1105: ")

@@ -513,3 +513,23 @@ def test_over_the_network(tmp_path: Path) -> None:
             assert following(cursor)[0] == [(1, 2, 3)]
             cursor.execute("ECHO return_int()")
             assert list(cursor.fetchall()) == [(1234567890,)]
+
+
+def test_prepared_calls() -> None:
+    import mysql.connector
+
+    from singlestoredb.server import embedded
+
+    with embedded.start(None, users={"ann": "secret"}) as server:
+        connection = mysql.connector.connect(
+            host="127.0.0.1", port=server.mysql_port, user="ann", password="secret",
+            database="main", use_pure=True,
+        )  # fmt: skip
+        with connection, connection.cursor() as cursor:
+            cursor.execute("CREATE PROCEDURE p(a INT) RETURNS INT AS BEGIN RETURN a + 1; END")
+            with connection.cursor(prepared=True) as prepared:
+                prepared.execute("ECHO p(?)", (41,))
+                assert prepared.fetchall() == [(42,)]
+                prepared.execute("SELECT ? INTO @x", (5,))
+                prepared.execute("SELECT @x + ?", (1,))
+                assert prepared.fetchall() == [(6,)]

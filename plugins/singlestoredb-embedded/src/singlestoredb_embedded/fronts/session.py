@@ -136,6 +136,8 @@ class RemoteSession(Session):
         statement = self.split(sql, multiple=False)[0].statement()
         if not isinstance(statement, (nodes.Select, nodes.SetOperation, nodes.Values)):
             return None
+        if isinstance(statement, nodes.Select) and statement.into:
+            return None
         self._describe_vectors()
         self._describing = True
         try:
