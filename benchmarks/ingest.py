@@ -29,7 +29,7 @@ from singlestoredb.testing import MariaDB
 from . import report
 
 ROWS = 200_000
-ROUNDS = 9
+ROUNDS = 15
 MANY_ROWS = 20_000
 MANY_ROUNDS = 5
 
