@@ -114,7 +114,6 @@ def test_an_error_on_the_way_is_the_servers(session: RemoteSession) -> None:
     def batches() -> Any:
         with_error = session.batches(selected)
         yield next(with_error)
-        yield next(with_error)
         with_error.close()
         raise error(1317, "Query execution was interrupted")
 

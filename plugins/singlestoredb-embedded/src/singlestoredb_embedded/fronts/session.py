@@ -235,8 +235,14 @@ class RemoteSession(Session):
             if first is None:
                 return
             rows = BulkRows(selected, self._printing)
-            with contextlib.closing(rows.joined(batches)) as joined:
-                for payloads in itertools.chain(rows.plain(first), joined):
+            head: Iterator[list[bytes]] = iter(())
+            rest: Iterator[Batch] = batches
+            if first.length > _BATCH_ROWS:  # DuckDB 1.5 makes them as large as it likes
+                rest = itertools.chain((first,), batches)
+            else:
+                head = rows.plain(first)
+            with contextlib.closing(rows.joined(rest)) as joined:
+                for payloads in itertools.chain(head, joined):
                     if self._cancelled.is_set():
                         raise error(1317, "Query execution was interrupted")
                     yield payloads
