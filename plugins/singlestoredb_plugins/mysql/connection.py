@@ -56,6 +56,8 @@ class MySQLConnection:
         self._status = greeting.status
         self._active: MySQLResult | None = None
         self._infile: tuple[str, object] = ("", None)
+        self._source_failure: BaseException | None = None
+        """What the source of LOAD DATA raised; the server's answer to it has been read."""
         self._columns: dict[tuple[bytes, ...], tuple[Column, ...]] = {}
         self.decoders = Decoders(params, greeting.encoding)
         self.info = ServerInfo(
@@ -149,9 +151,19 @@ class MySQLConnection:
             active, self._active = self._active, None
             active.settle()
         sql = request.sql
+        data = self._encoded(sql)
         self._infile = (sql, request.infile_stream)
-        self.wire.send_command(Command.QUERY, self._encoded(sql))
-        return self.read_result(request.buffered)
+        self._source_failure = None
+        try:
+            self.wire.send_command(Command.QUERY, data)
+            return self.read_result(request.buffered)
+        except Error:
+            raise
+        except BaseException as exc:
+            # Ctrl-C between two steps: the answer must never be read as another statement's.
+            if exc is not self._source_failure:
+                self.wire.abort()
+            raise
 
     def _encoded(self, sql: str) -> bytes:
         data = sql.encode(self._encoding, "surrogateescape")
@@ -245,6 +257,7 @@ class MySQLConnection:
         self.wire.send_payload(b"")
         if failure is not None:
             self._after_failed_load()
+            self._source_failure = failure
             raise failure
 
     def _after_failed_load(self) -> None:
