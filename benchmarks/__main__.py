@@ -26,7 +26,7 @@ def script(path: str) -> Callable[[], None]:
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "point": point.main,
-    "fetch": lambda: fetch.main([]),
+    "fetch": lambda: fetch.main(fetch.environments()),
     "kt": script("plugins/singlestoredb-kt/benchmarks/bench_kt.py"),
 }
 
