@@ -30,7 +30,7 @@ docs: setup  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: setup  ## measure against other clients; results go to benchmarks/results
-	$(BIN)/python -m benchmarks
+	PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/bench
 
 clean:  ## remove what was built
 	rm -rf $(VENV) build dist docs/_build demo

@@ -35,6 +35,22 @@ static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 static s2_region *spare_list;
 static int spare_count;
 
+/* A fork while another thread holds the lock would leave it held in the child for ever. */
+static void lock_spares(void)
+{
+    pthread_mutex_lock(&spare_lock);
+}
+
+static void unlock_spares(void)
+{
+    pthread_mutex_unlock(&spare_lock);
+}
+
+bool s2_memory_survive_fork(void)
+{
+    return pthread_atfork(lock_spares, unlock_spares, unlock_spares) == 0;
+}
+
 static int64_t allocations_left = -1;
 
 void s2_fail_allocation(int64_t successes)

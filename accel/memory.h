@@ -44,6 +44,10 @@ void s2_arena_clear(s2_arena *arena);
 
 void s2_region_release(s2_region *region);
 
+/* Make the list of spare regions usable in children of a process with threads.  Once; false when
+ * memory is short. */
+bool s2_memory_survive_fork(void);
+
 /* Free the spare regions. */
 void s2_memory_trim(void);
 

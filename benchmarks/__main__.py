@@ -29,7 +29,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "pool": pool.main,
     "embedded": embedded.main,
     "ingest": ingest.main,
-    "fetch": lambda: fetch.main([]),
+    "fetch": lambda: fetch.main(fetch.environments()),
     "fronts": fronts.main,
     "kt": script("plugins/singlestoredb-kt/benchmarks/bench_kt.py"),
 }

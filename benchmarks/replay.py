@@ -47,13 +47,18 @@ def one_row(name: bytes, value: bytes) -> bytes:
 
 def _session(sock: socket.socket, answer: bytes) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stream = sock.makefile("rb")
+
+    def read() -> bytes:
+        return stream.read(int.from_bytes(stream.read(4)[:3], "little"))
+
     sock.sendall(_packets(0, _greeting()))
-    sock.recv(65536)
+    read()
     sock.sendall(_packets(2, _OK))
-    while command := sock.recv(65536):
-        if command[4] == 0x01:
+    while command := read():
+        if command[0] == 0x01:
             return
-        is_query = command[4] == 0x03 and command[5:11].lower() == b"select"
+        is_query = command[0] == 0x03 and command[1:7].lower() == b"select"
         sock.sendall(answer if is_query else _packets(1, _OK))
 
 

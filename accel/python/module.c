@@ -71,8 +71,12 @@ PyMODINIT_FUNC PyInit__singlestoredb_accel(void)
     };
     static PyTypeObject *types[] = {&Plan_Type, &Reader_Type, &Kept_Type, &Batches_Type,
                                     &Batch_Type};
+    static bool survives_fork; /* of the process: another interpreter may import this again */
     if (!values_init()) {
         return NULL;
+    }
+    if (!survives_fork && !(survives_fork = s2_memory_survive_fork())) {
+        return PyErr_NoMemory();
     }
     PyObject *module = PyModule_Create(&definition);
     if (!module) {

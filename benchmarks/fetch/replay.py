@@ -1,13 +1,15 @@
 """A server that answers each query of :mod:`benchmarks.data` with bytes made beforehand.
 
-It greets as a plain MySQL server, takes any user and password, has no TLS, and says OK to whatever
-it does not know.  ``REPEAT n query`` sends the query's rows n times over, for streaming.
+It greets as a plain MySQL server, takes any user and password, and says OK to whatever it does not
+know.  TLS is on a port of its own.  ``REPEAT n query`` sends the query's rows n times over, for
+streaming.
 """
 
 from __future__ import annotations
 
 import re
 import socket
+import ssl
 import struct
 import threading
 from dataclasses import replace
@@ -23,14 +25,18 @@ _CAPABILITIES = 0x3BA28F
 _VARIABLES = {"max_allowed_packet": "16777216", "wait_timeout": "28800", "autocommit": "1"}
 
 
-def _greeting(number: int) -> bytes:
+_SSL = 1 << 11
+
+
+def _greeting(number: int, flags: int = 0) -> bytes:
     salt = b"saltsaltsaltsaltsalt"
+    capabilities = _CAPABILITIES | flags
     return (
         b"\x0a8.0.30\0"
         + struct.pack("<I", number)
         + salt[:8]
         + b"\0"
-        + struct.pack("<HBHH", _CAPABILITIES & 0xFFFF, 45, 2, _CAPABILITIES >> 16)
+        + struct.pack("<HBHH", capabilities & 0xFFFF, 45, 2, capabilities >> 16)
         + b"\x15"
         + bytes(10)
         + salt[8:]
@@ -59,7 +65,11 @@ def _variables(sql: str) -> bytes | None:
 class ReplayServer:
     """Serves on a free port of the loopback, a thread per connection."""
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], certificate: tuple[str, str] | None = None) -> None:
+        self._tls = None
+        if certificate:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(*certificate)
         self.answers = {DATASETS[name].sql: answer(DATASETS[name]) for name in names}
         self._names = names
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -91,6 +101,11 @@ class ReplayServer:
                 return
 
     def _session(self, client: socket.socket) -> None:
+        if self._tls is not None:
+            client.sendall(packet(0, _greeting(7, _SSL)))
+            size = int.from_bytes(client.recv(4, socket.MSG_WAITALL)[:3], "little")
+            client.recv(size, socket.MSG_WAITALL)  # the request for TLS
+            client = self._tls.wrap_socket(client, server_side=True)
         stream = client.makefile("rb")
 
         def read() -> bytes:
@@ -99,9 +114,10 @@ class ReplayServer:
                 raise ConnectionError
             return stream.read(int.from_bytes(header[:3], "little"))
 
-        client.sendall(packet(0, _greeting(7)))
+        if self._tls is None:
+            client.sendall(packet(0, _greeting(7)))
         read()
-        client.sendall(packet(2, _OK))
+        client.sendall(packet(2 if self._tls is None else 3, _OK))
         while True:
             payload = read()
             if payload[:1] == b"\x01":  # COM_QUIT
@@ -157,9 +173,12 @@ class ReplayServer:
         client.sendall(packet(sequence, EOF))
 
 
-def serve(names: list[str], pipe: Connection) -> None:
-    """Send the port of a new server through ``pipe`` and serve until something comes back."""
-    server = ReplayServer(names)
-    server.start()
-    pipe.send(server.port)
+def serve(names: list[str], certificate: tuple[str, str], pipe: Connection) -> None:
+    """Send the ports of a new server, plain and TLS, through ``pipe``; serve until something comes
+    back."""
+    servers = [ReplayServer(names), ReplayServer([], certificate)]
+    servers[1].answers = servers[0].answers
+    for server in servers:
+        server.start()
+    pipe.send([server.port for server in servers])
     pipe.recv()

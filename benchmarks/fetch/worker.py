@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import resource
+import subprocess
 import sys
 import time
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 
 class Client:
     """A client under test.  A ``fetch_<mode>`` leaves the whole result in memory."""
+
+    module = ""
+    """What a program imports to use it."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -35,6 +39,8 @@ class Client:
         raise NotImplementedError
 
     def prepare(self, mode: str) -> None:
+        if mode in ("import", "cold"):
+            return
         if self.connection is None or mode != self.mode:
             if self.connection is not None:
                 self.connection.close()
@@ -59,6 +65,15 @@ class Client:
         for _ in range(200):
             self.open("tuples").close()
         return 200
+
+    def run_child(self, program: str) -> int:
+        """Run a program three times in a process of its own: the children's time is what counts."""
+        for _ in range(3):
+            subprocess.run([sys.executable, "-c", program], check=True)
+        return 3
+
+    def fetch_import(self, sql: str) -> int:
+        return self.run_child(f"import {self.module}" if self.module else "")
 
     def fetch_stream(self, sql: str) -> int:
         cursor = self.connection.cursor()
@@ -108,7 +123,10 @@ class Floor(Client):
             at += 4 + size
         return at, packets - 1
 
-    fetch_tuples = fetch_arrow = fetch_pandas = fetch_polars = fetch_numpy = _drop
+    fetch_tuples = fetch_arrow = fetch_pandas = fetch_polars = fetch_numpy = fetch_server = _drop
+
+    def fetch_cold(self, sql: str) -> int:
+        return self.run_child("")
 
     def fetch_point(self, sql: str) -> int:
         for _ in range(2000):
@@ -119,6 +137,7 @@ class Floor(Client):
 class SDK(Client):
     """This SDK, and the reference by the same calls."""
 
+    module = "singlestoredb"
     extra: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
     def open(self, mode: str) -> Any:
@@ -127,6 +146,10 @@ class SDK(Client):
         options = self.options() | {"ssl_disabled": True, "driver": "mysql"} | self.extra
         if mode in ("arrow", "pandas", "polars", "numpy"):
             options["results_type"] = mode
+        if mode in ("server", "tls"):
+            options["results_type"] = "arrow"
+        if mode == "tls":
+            options["ssl_disabled"] = False
         if mode in ("stream", "stream_arrow"):
             options["buffered"] = False
         return singlestoredb.connect(**options)
@@ -138,7 +161,12 @@ class SDK(Client):
         cursor.close()
         return len(self.result)
 
-    fetch_arrow = fetch_pandas = fetch_polars = fetch_numpy = fetch_table
+    fetch_arrow = fetch_pandas = fetch_polars = fetch_numpy = fetch_server = fetch_table
+    fetch_tls = fetch_table
+
+    def fetch_cold(self, sql: str) -> int:
+        options = self.options() | {"ssl_disabled": True, "driver": "mysql"} | self.extra
+        return self.run_child(f"import singlestoredb as s2; s2.connect(**{options!r})")
 
     def fetch_stream_arrow(self, sql: str) -> int:
         cursor = self.connection.cursor()
@@ -155,7 +183,104 @@ class SDKPure(SDK):
     extra = {"pure_python": True}  # noqa: RUF012 - never changed
 
 
+class TLSFloor(Floor):
+    """Decrypts by a MemoryBIO, 256 KiB of ciphertext at a time, and drops the bytes."""
+
+    def open(self, mode: str) -> Any:
+        import ssl
+
+        import pymysql
+
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        floor = self
+
+        class Connection(pymysql.connections.Connection):  # type: ignore[misc, unused-ignore]
+            ctx: Any
+
+            def _request_authentication(self) -> None:
+                floor.plain = self._sock
+                super()._request_authentication()
+
+        class Context:
+            def wrap_socket(self, sock: Any, **kwargs: Any) -> Any:
+                floor.sock = BIOSocket(sock, context)  # type: ignore[assignment, unused-ignore]
+                return floor.sock
+
+        connection = Connection(defer_connect=True, ssl=context, **self.options())
+        connection.ctx = Context()
+        connection.connect()
+        self.buffer = bytearray(1 << 20)
+        self.sizes: dict[str, tuple[int, int]] = {}
+        return connection
+
+    fetch_tls = Floor._drop
+
+
+class BIOSocket:
+    """As much of a TLS socket as PyMySQL's handshake and the floor need."""
+
+    def __init__(self, sock: Any, context: Any) -> None:
+        import ssl
+
+        self.sock = sock
+        self.wants = ssl.SSLWantReadError
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing)
+        self.pump(self.tls.do_handshake)
+
+    def pump(self, method: Any, *args: Any) -> Any:
+        while True:
+            try:
+                done = method(*args)
+            except self.wants:
+                self.sock.sendall(self.outgoing.read())
+                self.incoming.write(self.sock.recv(1 << 18))
+            else:
+                if self.outgoing.pending:
+                    self.sock.sendall(self.outgoing.read())
+                return done
+
+    def recv_into(self, buffer: Any) -> int:
+        return int(self.pump(self.tls.read, len(buffer), buffer))
+
+    def recv(self, size: int) -> bytes:
+        return bytes(self.pump(self.tls.read, size))
+
+    read = recv
+
+    def sendall(self, data: bytes) -> None:
+        self.pump(self.tls.write, data)
+
+    def makefile(self, mode: str) -> Any:
+        import io
+
+        bio = self
+
+        class Raw(io.RawIOBase):
+            def readable(self) -> bool:
+                return True
+
+            def readinto(self, buffer: Any) -> int:
+                return bio.recv_into(buffer)
+
+        return io.BufferedReader(Raw())
+
+    def settimeout(self, timeout: Any) -> None:
+        self.sock.settimeout(timeout)
+
+    def close(self) -> None:
+        self.sock.close()
+
+
 class PyMySQL(Client):
+    module = "pymysql"
+
+    def fetch_cold(self, sql: str) -> int:
+        options = self.options() | {"ssl_disabled": True}
+        return self.run_child(f"import pymysql; pymysql.connect(**{options!r})")
+
     def open(self, mode: str) -> Any:
         import pymysql
         import pymysql.cursors
@@ -165,6 +290,14 @@ class PyMySQL(Client):
 
 
 class MySQLClient(Client):
+    module = "MySQLdb"
+
+    def fetch_cold(self, sql: str) -> int:
+        return self.run_child(f"import MySQLdb; MySQLdb.connect(**{self.options()!r})")
+
+    def fetch_server(self, sql: str) -> int:
+        return self.fetch_tuples(sql)
+
     def open(self, mode: str) -> Any:
         import MySQLdb  # type: ignore[import-not-found, import-untyped, unused-ignore]
         import MySQLdb.cursors  # type: ignore[import-not-found, import-untyped, unused-ignore]
@@ -175,6 +308,8 @@ class MySQLClient(Client):
 
 class AsyncMy(Client):
     """asyncmy, run to completion from outside."""
+
+    module = "asyncmy"
 
     def open(self, mode: str) -> Any:
         import asyncio
@@ -215,7 +350,11 @@ class AsyncMy(Client):
 class ConnectorX(Client):
     """connectorx over the text protocol; it connects for each query."""
 
+    module = "connectorx"
+
     def prepare(self, mode: str) -> None:
+        if mode == "import":
+            return
         import connectorx  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
         self.read = connectorx.read_sql
@@ -228,11 +367,124 @@ class ConnectorX(Client):
     def fetch_arrow(self, sql: str) -> int:
         return self._read(sql, "arrow")
 
+    fetch_server = fetch_arrow
+
     def fetch_pandas(self, sql: str) -> int:
         return self._read(sql, "pandas")
 
     def fetch_polars(self, sql: str) -> int:
         return self._read(sql, "polars")
+
+
+class MySQLConnector(Client):
+    """mysql-connector-python with its C extension."""
+
+    module = "mysql.connector"
+    pure = False
+
+    def open(self, mode: str) -> Any:
+        import _mysql_connector  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
+
+        # (Before ssl is: with the system's library loaded it finds its own no more.)
+        import mysql.connector  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+        return mysql.connector.connect(use_pure=self.pure, ssl_disabled=True, **self.options())
+
+
+class MySQLConnectorPure(MySQLConnector):
+    pure = True
+
+
+class MariaDB(Client):
+    module = "mariadb"
+
+    def open(self, mode: str) -> Any:
+        import mariadb  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+        return mariadb.connect(**self.options())
+
+
+class AioMySQL(AsyncMy):
+    module = "aiomysql"
+
+    def open(self, mode: str) -> Any:
+        import asyncio
+
+        import aiomysql  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+        options = self.options()
+        options["db"] = options.pop("database")
+        if not hasattr(self, "loop"):
+            self.loop = asyncio.new_event_loop()
+        return self.loop.run_until_complete(aiomysql.connect(**options))
+
+
+class ArrowODBC(Client):
+    """arrow-odbc over the MariaDB ODBC driver; it connects for each query."""
+
+    module = "arrow_odbc"
+
+    def prepare(self, mode: str) -> None:
+        if mode == "import":
+            return
+        import arrow_odbc  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+        self.read = arrow_odbc.read_arrow_batches_from_odbc
+        self.dsn = (
+            f"Driver={{MariaDB Unicode}};SERVER=127.0.0.1;PORT={self.port};UID=bench;PWD=bench;"
+            "DATABASE=bench;CHARSET=utf8mb4;FORWARDONLY=1;NO_CACHE=1;PREPONCLIENT=1;"
+        )
+
+    def fetch_arrow(self, sql: str) -> int:
+        import pyarrow
+
+        reader = self.read(
+            query=sql,
+            connection_string=self.dsn,
+            batch_size=10_000,
+            max_text_size=4096,
+            max_binary_size=16_384,
+        )
+        self.result = pyarrow.Table.from_batches(list(reader), schema=reader.schema)
+        return int(self.result.num_rows)
+
+    fetch_server = fetch_arrow
+
+    def fetch_pandas(self, sql: str) -> int:
+        rows = self.fetch_arrow(sql)
+        self.result = self.result.to_pandas()
+        return rows
+
+    def fetch_polars(self, sql: str) -> int:
+        import polars
+
+        rows = self.fetch_arrow(sql)
+        self.result = polars.from_arrow(self.result)
+        return rows
+
+
+class PolarsURI(ConnectorX):
+    """polars.read_database_uri, which is connectorx, over the text protocol."""
+
+    module = "polars"
+
+    def fetch_polars(self, sql: str) -> int:
+        import polars
+
+        self.result = polars.read_database_uri(sql, self.url, protocol="text")
+        return len(self.result)
+
+
+class PandasSQL(MySQLClient):
+    """pandas.read_sql over mysqlclient."""
+
+    module = "pandas"
+
+    def fetch_pandas(self, sql: str) -> int:
+        import pandas
+
+        self.result = pandas.read_sql(sql, self.connection)
+        return len(self.result)
 
 
 CLIENTS: dict[str, type[Client]] = {
@@ -244,11 +496,21 @@ CLIENTS: dict[str, type[Client]] = {
     "mysqlclient": MySQLClient,
     "asyncmy": AsyncMy,
     "connectorx": ConnectorX,
+    "tls floor": TLSFloor,
+    "reference pure": SDKPure,
+    "mysql-connector": MySQLConnector,
+    "mysql-connector pure": MySQLConnectorPure,
+    "mariadb": MariaDB,
+    "aiomysql": AioMySQL,
+    "arrow-odbc": ArrowODBC,
+    "polars.read_database_uri": PolarsURI,
+    "pandas.read_sql": PandasSQL,
 }
 
 
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
+def _cpu(mode: str) -> float:
+    in_child = mode in ("import", "cold")
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN if in_child else resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
 
@@ -268,12 +530,12 @@ def main() -> None:
             client.prepare(job["mode"])
             client.result = None  # what the last job left
             idle = _peak()
-            wall, cpu = time.perf_counter(), _cpu()
+            wall, cpu = time.perf_counter(), _cpu(job["mode"])
             rows = method(job["sql"])
             report = {
                 "rows": rows,
                 "wall": time.perf_counter() - wall,
-                "cpu": _cpu() - cpu,
+                "cpu": _cpu(job["mode"]) - cpu,
                 "peak": _peak() - idle,
             }
         except Exception as exc:  # the driver says which client failed, and goes on

@@ -533,6 +533,116 @@ print(failures)
     assert int(done.stdout) > 20
 
 
+def run_program(program: str) -> str:
+    """Run a program that may import accelkit, in a process of its own; returns what it printed."""
+    paths = [p for p in sys.path if p]
+    head = "import sys\nsys.path[:0] = sys.argv[1:]\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", head + program, *paths],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_failed_allocation_of_python_is_an_error_and_no_crash(accel: ModuleType) -> None:
+    """Each of Python's own allocations fails in turn, with rows, dicts and columns."""
+    pytest.importorskip("_testcapi")
+    printed = run_program("""
+import _testcapi
+from accelkit import answer, definition, row
+from singlestoredb_plugins.mysql_accel import _singlestoredb_accel as accel
+rows = [row([b"12345", b"1.5", b"2.50", b"2020-01-%02d" % n, b"2020-01-01 00:00:00", b"10:00:00",
+             b"text %d" % n, b"x"]) for n in range(1, 9)]
+data = answer([definition("c", 253)] * 8, rows)
+columns = tuple(
+    ("c", form, "", accel.AS_TEXT, kind)
+    for form, kind in (
+        ("l", accel.ROW_INT), ("g", accel.ROW_FLOAT), ("d:10,2", accel.ROW_DECIMAL),
+        ("tdD", accel.ROW_DATE), ("tsu:", accel.ROW_DATETIME), ("tDu", accel.ROW_TIME),
+        ("u", accel.ROW_TEXT), ("u", accel.ROW_DECODER),
+    )
+)
+names = tuple(f"c{n}" for n in range(8))
+decoders = (bytes,) * 8
+def convert(column, data):
+    return data
+def once(way):
+    plan = accel.Plan(columns, names, decoders, convert)
+    reader = accel.Reader()
+    reader.start(1)
+    reader.feed(data)
+    kept = accel.Kept()
+    if way == "kept":
+        reader.read_answer(kept)
+        kept.packets(2)
+        kept.seek(0)
+        kept.read_rows(plan, None, True)
+        kept.seek(0)
+        return kept.read_arrow(plan, None).batches()
+    reader.read_answer()
+    if way == "arrow":
+        batches = reader.read_arrow(plan, None)
+        return batches.slice(1, 2).__arrow_c_stream__(), batches.__arrow_c_schema__()
+    return reader.read_rows(plan, None, way == "dicts")
+failures = 0
+for way in ("tuples", "dicts", "arrow", "kept"):
+    once(way)
+    for n in range(2000):
+        _testcapi.set_nomemory(n, n + 1)
+        try:
+            once(way)
+        except MemoryError:
+            failures += 1
+        else:
+            break
+        finally:
+            _testcapi.remove_mem_hooks()
+    else:
+        raise SystemExit("never got through")
+print(failures)
+""")
+    assert int(printed) > 100
+
+
+def test_a_fork_amid_decoding_leaves_the_child_working(accel: ModuleType) -> None:
+    printed = run_program("""
+import os, signal, threading
+from accelkit import answer, definition, row
+from singlestoredb_plugins.mysql_accel import _singlestoredb_accel as accel
+data = answer([definition("s", 253)], [row([b"x" * 60_000])] * 400)
+columns = (("s", "u", "", accel.AS_TEXT, accel.ROW_TEXT),)
+def once():
+    plan = accel.Plan(columns, ("s",), (bytes,), lambda column, data: None)
+    reader = accel.Reader()
+    reader.start(1)
+    reader.feed(data)
+    reader.read_answer()
+    return reader.read_arrow(plan, None).num_rows
+going = True
+def work():
+    while going:
+        once()
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads:
+    thread.start()
+done = 0
+for _ in range(40):
+    child = os.fork()
+    if not child:
+        signal.alarm(60)  # ends a child that waits for a lock that nobody holds
+        os._exit(0 if once() == 400 else 1)
+    done += os.waitpid(child, 0)[1] == 0
+going = False
+for thread in threads:
+    thread.join()
+print(done)
+""")
+    assert int(printed) == 40
+
+
 def test_lengths_are_read_in_all_their_forms(accel: ModuleType) -> None:
     sizes = [0, 1, 250, 251, 252, 0xFFFF, 0x10000]
     reader = accel.Reader()

@@ -70,6 +70,8 @@ class MySQLConnection:
         self._was_cancelled = False
         """Whether a KILL may still be on its way, to hit the next statement."""
         self._request = StatementRequest("")
+        self._source_failure: BaseException | None = None
+        """What the source of LOAD DATA raised; the server's answer to it has been read."""
         self._columns: dict[tuple[bytes, ...], tuple[Column, ...]] = {}
         self.decoders = Decoders(params, greeting.encoding)
         self.info = ServerInfo(
@@ -184,10 +186,19 @@ class MySQLConnection:
     def execute(self, request: StatementRequest) -> MySQLResult:
         """Run one statement."""
         self._make_ready()
-        sql = request.sql
+        data = self._encoded(request.sql)
         self._request = request
-        self.wire.send_command(Command.QUERY, self._encoded(sql))
-        return self.read_result(request.buffered)
+        self._source_failure = None
+        try:
+            self.wire.send_command(Command.QUERY, data)
+            return self.read_result(request.buffered)
+        except Error:
+            raise
+        except BaseException as exc:
+            # Ctrl-C between two steps: the answer must never be read as another statement's.
+            if exc is not self._source_failure:
+                self.wire.abort()
+            raise
 
     def _make_ready(self) -> None:
         """Leave nothing of the last statement that the next one could run into."""
@@ -321,6 +332,7 @@ class MySQLConnection:
         self.wire.send_payload(b"")
         if failure is not None:
             self._after_failed_load()
+            self._source_failure = failure
             raise failure
 
     def _after_failed_load(self) -> None:

@@ -85,7 +85,9 @@ class MySQLResult:
     def _receive(self, size: int | None) -> list[bytes]:
         try:
             packets, end = self._connection.wire.read_rows(size)
-        except BaseException:
+        except BaseException as exc:
+            if not isinstance(exc, Error):  # Ctrl-C amid the rows: the others must never be read
+                self._connection.wire.abort()
             self._unread = self._more = False
             self._connection.settled(self, None)
             raise
