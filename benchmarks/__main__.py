@@ -13,6 +13,16 @@ from benchmarks.fetch import __main__ as fetch
 ROOT = Path(__file__).parents[1]
 
 
+def aio() -> None:
+    """Measure on an event loop; its peers are no dependency of ours."""
+    try:
+        from benchmarks import aio as measured
+    except ImportError as exc:
+        print(f"left out: {exc.name} is not installed (pip install {exc.name})")
+    else:
+        measured.main()
+
+
 def script(path: str) -> Callable[[], None]:
     """Return a benchmark that is a script of a sister distribution, with a report of its own."""
 
@@ -27,6 +37,7 @@ def script(path: str) -> Callable[[], None]:
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "point": point.main,
     "fetch": lambda: fetch.main([]),
+    "aio": aio,
     "kt": script("plugins/singlestoredb-kt/benchmarks/bench_kt.py"),
 }
 
