@@ -13,6 +13,16 @@ from benchmarks.fetch import __main__ as fetch
 ROOT = Path(__file__).parents[1]
 
 
+def aio() -> None:
+    """Measure on an event loop; its peers are no dependency of ours."""
+    try:
+        from benchmarks import aio as measured
+    except ImportError as exc:
+        print(f"left out: {exc.name} is not installed (pip install {exc.name})")
+    else:
+        measured.main()
+
+
 def script(path: str) -> Callable[[], None]:
     """Return a benchmark that is a script of a sister distribution, with a report of its own."""
 
@@ -31,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "ingest": ingest.main,
     "fetch": lambda: fetch.main(fetch.environments()),
     "fronts": fronts.main,
+    "aio": aio,
     "kt": script("plugins/singlestoredb-kt/benchmarks/bench_kt.py"),
 }
 

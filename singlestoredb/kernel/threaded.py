@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from singlestoredb.deadline import stop_server
 from singlestoredb.exceptions import InterfaceError, ProgrammingError
 from singlestoredb_hookspecs import (
     ArrowBatches,
@@ -207,7 +208,10 @@ class ThreadedConnection:
             if can_cancel and self._driver.is_open:
                 # A cancellation that came too late may hit the next statement: this one.
                 await self._worker.run(self._prove)
-        except BaseException:
+        except BaseException as exc:
+            if not isinstance(exc, Exception):
+                # The loop ends, as it does after Ctrl-C: the server is told without it.
+                stop_server(self._driver)
             self.terminate()
             raise
 

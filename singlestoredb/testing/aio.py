@@ -41,7 +41,8 @@ def on_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         async def body() -> None:
             await asyncio.wait_for(test(*args, **kwargs), 60)
-            left = asyncio.all_tasks() - {asyncio.current_task()}
+            mine = asyncio.current_task()
+            left = [t for t in asyncio.all_tasks() if t is not mine and not t.done()]
             assert not left, left
 
         asyncio.run(body())

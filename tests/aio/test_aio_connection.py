@@ -203,6 +203,7 @@ async def test_others_have_their_turn_while_much_is_decoded(
         assert len(await cursor.fetchall()) == 100_000
         assert turns - before >= 40
         task.cancel()
+        await asyncio.wait({task})
 
 
 @PURE

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import resource
+import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -222,6 +225,28 @@ async def test_a_load_that_is_cancelled_closes_the_connection(mariadb: MariaDB) 
         cursor = await watcher.execute("SELECT COUNT(*) FROM s2_aio_load")
         assert await cursor.fetchall() == [(0,)]
         await watcher.query("DROP TABLE s2_aio_load")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is no signal there that can be sent")
+@on_loop
+async def test_ctrl_c_stops_the_servers_work(mariadb: MariaDB) -> None:
+    code = (
+        "import asyncio, sys, singlestoredb as s2\n"
+        "async def main():\n"
+        "    async with s2.aconnect(sys.argv[1]) as conn:\n"
+        "        await conn.query('SELECT SLEEP(60) /* ctrl-c */')\n"
+        "asyncio.run(main())\n"
+    )
+    async with s2.aconnect(mariadb.url) as watcher:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, mariadb.url, stderr=asyncio.subprocess.PIPE
+        )
+        while not await running(watcher, "ctrl-c"):
+            await asyncio.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        _, said = await child.communicate()
+        assert b"KeyboardInterrupt" in said
+        await gone(watcher, "ctrl-c")
 
 
 @on_loop

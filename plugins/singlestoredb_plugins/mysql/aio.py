@@ -18,6 +18,7 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from singlestoredb.deadline import stop_server
 from singlestoredb.exceptions import (
     Error,
     InterfaceError,
@@ -367,13 +368,16 @@ class AsyncMySQLConnection:
             if told:
                 # A KILL QUERY that came too late stops the next statement: this one.
                 await asyncio.wait_for(self._prove(), max(give_up - clock(), 1.0))
-        except BaseException as exc:
+        except Exception:
             self.terminate()
             draining.cancel()
-            with suppress(BaseException):
-                await draining
-            if not isinstance(exc, Exception):
-                raise
+            await asyncio.wait({draining})
+        except BaseException:
+            # The loop ends, as it does after Ctrl-C: the server is told without it.
+            self.terminate()
+            draining.cancel()
+            stop_server(self._sync)
+            raise
 
     async def _drain(self) -> None:
         """Read the rest of the statement's answers and drop it."""
