@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -473,8 +472,3 @@ def test_what_only_reads(sql: str, reads: bool) -> None:
     from singlestoredb.sqltext import only_reads
 
     assert only_reads(sql) is reads
-
-
-def test_signals_reach_python() -> None:
-    """The tests above send SIGINT to children; here it must be Python's own handler."""
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
