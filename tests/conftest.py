@@ -11,7 +11,7 @@ for _name in [name for name in os.environ if name.startswith("SINGLESTOREDB_")]:
     if not _name.startswith("SINGLESTOREDB_TEST_"):
         del os.environ[_name]
 
-# A shell that runs tests in the background has SIGINT ignored, and so have all their children.  With a
-# handler here, children begin with the default, and Ctrl-C can be tested.
+# A shell that runs tests in the background has SIGINT ignored, and so have all their children.
+# With a handler here, children begin with the default, and Ctrl-C can be tested.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
