@@ -349,7 +349,11 @@ def versions(pythons: dict[str, str]) -> list[str]:
     for python, names in wanted.items():
         if python:
             done = subprocess.run(
-                [python, "-c", program % names], capture_output=True, text=True, check=True
+                [python, "-c", program % names],
+                cwd="/",
+                capture_output=True,
+                text=True,
+                check=True,
             )
             label = "reference: " if python == pythons.get("reference") else ""
             out.append(label + ", ".join(done.stdout.split("\n")[:-1]))
