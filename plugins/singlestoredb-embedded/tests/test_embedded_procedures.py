@@ -125,6 +125,8 @@ def test_a_result_is_that_of_its_moment_and_nothing_is_left_out(pets: Any) -> No
          "ECHO SELECT i, s;", (5, 15)),
         ("DECLARE i INT = 0; s INT = 0;", "WHILE i < 9 LOOP i = i + 1; CONTINUE WHEN i % 2 = 0; "
          "EXIT WHEN i > 6; s = s + i; END LOOP; ECHO SELECT i, s;", (7, 9)),
+        ("DECLARE a INT = 5; b INT = 7;", "a += 2; a *= 1 + 1; b -= a - 9; ECHO SELECT a, b;",
+         (14, 2)),
         ("DECLARE i INT = 0;", "LOOP i = i + 1; IF i = 4 THEN EXIT; END IF; END LOOP; ECHO SELECT i;",
          (4,)),
         ("DECLARE s TEXT = '';", "FOR i IN 1 .. 3 LOOP s = CONCAT(s, i); END LOOP; ECHO SELECT s;",

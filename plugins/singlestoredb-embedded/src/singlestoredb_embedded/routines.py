@@ -16,6 +16,8 @@ from .queries import QueryParser
 _MAX_BLOCKS = 40
 """Nesting of blocks at which a body is refused instead of exhausting Python's stack."""
 
+_ARITHMETIC = {"+", "-", "*", "/", "%"}
+"""Operators that may stand before the ``=`` of an assignment."""
 _REFUSED = {"CASE", "GOTO", "NULL", "OPEN", "FETCH", "CLOSE", "REPEAT", "LEAVE", "ITERATE"}
 
 
@@ -209,6 +211,8 @@ class RoutineParser(QueryParser):
             return self._assign(line)
         if self.peek().word == "." and self.peek(3).word in ("=", ":="):
             return self._assign(line)
+        if self.peek().word in _ARITHMETIC and self.peek(2).word == "=" and self.at_identifier():
+            return self._assign_changed(line)
         if special is not None:
             return special(self, line)
         if word in _REFUSED or self.peek().word == ":" or word == "<<":
@@ -224,6 +228,15 @@ class RoutineParser(QueryParser):
         field = self.identifier(any_word=True) if self.accept(".") else None
         self.next()
         return psql.Assign(name, field, self._value(), line)
+
+    def _assign_changed(self, line: int) -> psql.Step:
+        """``b += 1``."""
+        name = self.identifier()
+        operator = self.token.word
+        self.next()
+        self.expect("=")
+        variable = nodes.ColumnName(name)
+        return psql.Assign(name, None, nodes.Binary(operator, variable, self.expression()), line)
 
     def _value(self) -> psql.Value:
         if self.at_any("SELECT", "WITH"):
