@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     import pyarrow
     from typing_extensions import Self
 
+    from singlestoredb.connection import Connection
+    from singlestoredb.ingest import IngestMode, Progress
+
 log = logging.getLogger("singlestoredb.aio")
 
 P = ParamSpec("P")
@@ -333,6 +336,45 @@ class AsyncConnection(BaseSession[AsyncDriverConnection]):
         """Run a statement for its effect and return the rows changed or found."""
         async with self.cursor() as cursor:
             return await cursor.execute(sql, args)
+
+    async def adbc_ingest(
+        self,
+        table_name: str,
+        data: Any,
+        mode: IngestMode = "create",
+        *,
+        catalog_name: str | None = None,
+        db_schema_name: str | None = None,
+        temporary: bool = False,
+        progress: Progress | None = None,
+    ) -> int:
+        """Load data into a table; as ``Cursor.adbc_ingest``, which reads ``data`` on a thread.
+
+        A task that is cancelled meanwhile leaves nothing of it in the table, as far as the server
+        has transactions, and closes the connection.
+        """
+        from .blocking import with_connection
+
+        opened = self._opened()
+
+        def load(face: Connection) -> int:
+            return face.adbc_ingest(
+                table_name,
+                data,
+                mode,
+                catalog_name=catalog_name,
+                db_schema_name=db_schema_name,
+                temporary=temporary,
+                progress=progress,
+            )
+
+        try:
+            return await with_connection(self, load)
+        except asyncio.CancelledError:
+            opened.terminate()  # half a file is on its way: nothing else ends it
+            raise
+
+    ingest = adbc_ingest
 
     async def begin(self) -> None:
         """Start a transaction."""

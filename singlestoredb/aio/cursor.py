@@ -81,6 +81,18 @@ class AsyncCursor(Generic[RowT, TableT]):
         cursor._rowcount = sum(counts)
         return cursor._rowcount
 
+    async def adbc_ingest(self, table_name: str, data: Any, *args: Any, **kwargs: Any) -> int:
+        """Load data into a table; as ``AsyncConnection.adbc_ingest``."""
+        connection = self._open_connection()
+        if self._received is not None:
+            await self._abandon()
+        count = await connection.adbc_ingest(table_name, data, *args, **kwargs)
+        self._cursor._executed = f"-- loaded {table_name}"
+        self._cursor._rowcount = count
+        return count
+
+    ingest = adbc_ingest
+
     async def callproc(self, name: str, args: Sequence[Any] = ()) -> Sequence[Any]:
         """Call a stored procedure; as ``Cursor.callproc``."""
         for text, values in self._cursor._call(name, args):

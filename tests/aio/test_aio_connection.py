@@ -317,8 +317,45 @@ def test_names_are_those_of_the_synchronous_ones() -> None:
         *("cluster_vars", "enable_data_api", "enable_http_api", "disable_data_api"),
         *("disable_http_api", "vector_db", "cursorclass"),
     }
-    loads = {"adbc_ingest", "ingest"}  # what they need blocks: LOAD DATA takes async iterables here
     older = names(ClassicMembers)
-    assert names(s2.Connection) - names(AsyncConnection) - older <= only_sync | loads
+    assert names(s2.Connection) - names(AsyncConnection) - older <= only_sync
     only_sync = {"setoutputsizes", "read_next", "default_buffered", "default_results_type"}
-    assert names(s2.Cursor) - names(AsyncCursor) - names(ErrorMembers) <= only_sync | loads
+    assert names(s2.Cursor) - names(AsyncCursor) - names(ErrorMembers) <= only_sync
+
+
+# -- loading ---------------------------------------------------------------------------------
+
+
+@PURE
+@on_loop
+async def test_loading(mariadb: MariaDB, pure: bool) -> None:
+    async with s2.aconnect(mariadb.url, pure_python=pure or None) as conn:
+        data = [{"a": i, "b": f"row {i}"} for i in range(1_000)]
+        assert await conn.ingest("loaded_on_loop", data, "replace") == 1_000
+        async with conn.cursor() as cursor:
+            assert await cursor.adbc_ingest("loaded_on_loop", [{"a": 7}], mode="append") == 1
+            assert cursor.rowcount == 1
+            await cursor.execute("SELECT COUNT(*), COUNT(b) FROM loaded_on_loop")
+            assert await cursor.fetchall() == [(1_001, 1_000)]
+        with pytest.raises(s2.ProgrammingError, match="no column named"):
+            await conn.ingest("loaded_on_loop", [{"c": 7}], "append")
+
+        started = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def endless() -> Iterator[dict[str, int]]:
+            while True:
+                loop.call_soon_threadsafe(started.set)
+                yield {"a": 1}
+
+        loading = asyncio.create_task(conn.ingest("loaded_on_loop", endless(), "append"))
+        await started.wait()
+        loading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await loading
+        assert not conn.open
+        await conn.ping()
+        assert await (await conn.execute("SELECT COUNT(*) FROM loaded_on_loop")).fetchall() == [
+            (1_001,)
+        ]
+        await conn.query("DROP TABLE loaded_on_loop")
