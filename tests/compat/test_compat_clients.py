@@ -182,7 +182,9 @@ def outcome(connection: Any, statement: Statement) -> Outcome:
     try:
         cursor.execute(statement.sql, statement.args)
     except Exception as exc:
-        return Outcome(None, None, None, None, [], [], (type(exc).__name__, exc.args[0]))
+        # Some of ours are of two kinds: the other one is what the Data API's clients raise.
+        kind = s2.OperationalError if isinstance(exc, s2.OperationalError) else type(exc)
+        return Outcome(None, None, None, None, [], [], (kind.__name__, exc.args[0]))
     described = cursor.description
     rows = [tuple(row) for row in cursor.fetchall()] if described else []
     found = Outcome(
