@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .drivers import DriverConformance as DriverConformance
+    from .faults import Fault as Fault
+    from .faults import FaultProxy as FaultProxy
     from .formats import FormatConformance as FormatConformance
     from .management_api import ManagementAPI as ManagementAPI
     from .scripted import ScriptedDriver as ScriptedDriver
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "DriverConformance": ".drivers",
+    "Fault": ".faults",
+    "FaultProxy": ".faults",
     "FormatConformance": ".formats",
     "ManagementAPI": ".management_api",
     "MariaDB": ".servers",
