@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from singlestoredb import exceptions as exc
+from singlestoredb.utils.text import printable as printable
 
 CR_CONN_HOST_ERROR = 2003
 CR_SERVER_GONE_ERROR = 2006
@@ -34,7 +35,7 @@ def from_server(errno: int, message: str, sqlstate: str | None = None) -> exc.Da
     cls = _CLASSES.get(errno)
     if cls is None:
         cls = exc.InternalError if errno < 1000 else exc.OperationalError
-    return cls(errno, message, sqlstate)
+    return cls(errno, printable(message, "\n\t"), sqlstate and printable(sqlstate))
 
 
 def from_packet(payload: bytes) -> exc.DatabaseError:
