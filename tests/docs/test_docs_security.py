@@ -1,4 +1,4 @@
-"""The table of threats keeps its word: each row names tests that exist, or says why there is none."""
+"""The table of threats keeps its word: each row names tests that exist, or says why not."""
 
 from __future__ import annotations
 
