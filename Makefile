@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help setup demo test lint sanitize docs bench clean
+.PHONY: help setup demo test lint sanitize faults soak docs bench clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -25,6 +25,12 @@ lint: setup  ## check style, types and the arrows between packages
 
 sanitize: setup  ## run the C accelerator under sanitizers, and fuzz it
 	VENV="$(VENV)" scripts/sanitize
+
+faults: setup  ## break connections in every state; docs/explanation/faults.md gets the outcomes
+	$(BIN)/python -m tests.faults.matrix
+
+soak: setup  ## 50 threads, 10 connections, faults all the while; figures go to benchmarks/results
+	$(BIN)/python -m tests.faults.soak
 
 docs: setup  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

@@ -34,7 +34,7 @@ typedef enum {
     S2_LIMIT,          /* as many rows as were asked for */
     S2_END,            /* an EOF or ERR packet ended the rows */
     S2_BAD_SEQUENCE,   /* a packet has the wrong number */
-    S2_MALFORMED,      /* a row does not have the announced columns */
+    S2_MALFORMED,      /* a row, or a result, does not have the announced columns */
     S2_TOO_LONG,       /* a value does not fit 32-bit offsets */
     S2_NO_MEMORY,
     S2_REFUSED,        /* the owner's hook could not make a value; the hook knows why */

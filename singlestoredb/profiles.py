@@ -121,9 +121,10 @@ def _read(path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(text.decode())
+        profiles: dict[str, Any] = tomllib.loads(text.decode())
     except ValueError as exc:  # its message has a position, and nothing of what stands there
         raise ValueError(f"{path} is not valid TOML: {exc}") from None
+    return profiles
 
 
 def _read_private(path: Path) -> bytes:

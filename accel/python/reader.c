@@ -20,6 +20,9 @@ typedef struct {
 s2_kept *kept_begin(PyObject *object);
 void kept_end(PyObject *object);
 
+/* Columns that a result can have: a prepared statement's answer counts them in 16 bits. */
+#define MOST_COLUMNS 65535
+
 /* Rows between two looks for signals while rows are made: about a millisecond. */
 #define SIGNAL_ROWS 2048
 
@@ -360,6 +363,10 @@ static s2_status find_definitions(s2_packets *packets, uint64_t count, size_t *s
         if (length && header[S2_HEADER] == S2_ERR) {
             return S2_END;
         }
+        bool is_eof = length && header[S2_HEADER] == S2_EOF;
+        if (is_eof != (i == count) || (is_eof && length > S2_EOF_LONGEST)) {
+            return S2_MALFORMED; /* there are more or fewer columns than were announced */
+        }
         if (i == count) {
             *all = at;
             return S2_OK;
@@ -422,7 +429,8 @@ static PyObject *read_answer(Reader *self, PyObject *kept)
     uint64_t count = 0;
     /* OK, LOCAL INFILE, EOF and ERR; anything else is the number of columns. */
     bool other = !length || *payload == 0 || *payload == 251 || *payload >= S2_EOF;
-    if (other || !s2_length(&at, payload + length, &count)) {
+    other = other || !s2_length(&at, payload + length, &count) || at != payload + length;
+    if (other || count == 0 || count > MOST_COLUMNS) {
         PyObject *packet = PyBytes_FromStringAndSize((const char *)payload, (Py_ssize_t)length);
         return packet ? Py_BuildValue("(NO)", packet, Py_False) : NULL;
     }

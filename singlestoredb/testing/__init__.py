@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .aio import AsyncDriverConformance as AsyncDriverConformance
     from .drivers import DriverConformance as DriverConformance
+    from .faults import Fault as Fault
+    from .faults import FaultProxy as FaultProxy
     from .formats import FormatConformance as FormatConformance
     from .management_api import ManagementAPI as ManagementAPI
     from .pep249 import PEP249Conformance as PEP249Conformance
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 _WHERE = {
     "AsyncDriverConformance": ".aio",
     "DriverConformance": ".drivers",
+    "Fault": ".faults",
+    "FaultProxy": ".faults",
     "FormatConformance": ".formats",
     "ManagementAPI": ".management_api",
     "MariaDB": ".servers",

@@ -179,6 +179,16 @@ class MariaDB:
         """End the server as a crash would, and keep its data."""
         self._end(signal.SIGKILL, 10.0)
 
+    def pause(self) -> None:
+        """Stop the process where it is (SIGSTOP); its sockets stay open and nobody answers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused process go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
     def restart(self) -> MariaDB:
         """Stop and start on the same port and data."""
         self.stop()
@@ -245,9 +255,11 @@ class MariaDB:
         return "\n".join(lines) + "\n"
 
     def _command(self, binary: Path) -> list[str]:
-        command = [str(binary), "--no-defaults", f"--datadir={self.folder / 'data'}", *_TUNING]
-        # A server that starts removes the temporary tables of all that share its folder.
-        command.append(f"--tmpdir={self.folder / 'tmp'}")
+        folder = self.folder
+        # Its own temporary folder: temporary tables are named by process id, and servers of two
+        # containers that share /tmp may have the same.
+        where = [f"--datadir={folder / 'data'}", f"--tmpdir={folder / 'tmp'}"]
+        command = [str(binary), "--no-defaults", *where, *_TUNING]
         if _is_root():
             command.append(f"--user={'mysql' if _unprivileged_owner() else 'root'}")
         return command
@@ -312,6 +324,7 @@ class MariaDB:
 def _end_process(process: subprocess.Popen[bytes], how: signal.Signals, timeout: float) -> None:
     if process.poll() is None:
         process.send_signal(how)
+        process.send_signal(signal.SIGCONT)  # a paused one would not end
         try:
             process.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,9 +108,9 @@ class Peer:
         for end in (client, self.server):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         self.server.sendall(packet(1, OK))  # to SET NAMES
-        greeting = handshake.Greeting(
-            client, "8.0", 7, 2, 0, handshake.codec(self._params.charset), "pair", True
-        )
+        encoding = handshake.codec(self._params.charset)
+        deadline = time.monotonic() + 60
+        greeting = handshake.Greeting(client, "8.0", 7, 2, 0, encoding, "pair", True, deadline)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(handshake, "connect", lambda params: greeting)
             if self._accelerate:

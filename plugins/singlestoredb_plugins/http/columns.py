@@ -44,7 +44,7 @@ def parse_column(described: Any, params: ConnectionParams) -> Column:
     found = _TYPE.match(data_type)
     words = (f"{found[1]} {found[3] or ''}" if found else data_type).upper().split()
     arguments = [part.strip() for part in (found[2] or "").split(",")] if found else []
-    numbers = [int(part) for part in arguments if part.isascii() and part.isdigit()]
+    numbers = [int(part[:18]) for part in arguments if part.isascii() and part.isdigit()]
     flags = 0 if described.get("nullable", True) else NOT_NULL
     if "UNSIGNED" in words:
         flags |= UNSIGNED

@@ -87,7 +87,7 @@ class HTTPConnection:
                 errors.CR_CONN_HOST_ERROR, f"Can't connect to the Data API at {where}: {exc.errmsg}"
             ) from exc
         rows = result.read_rows(1)
-        return str(rows[0][0]) if rows and rows[0] else ""
+        return errors.printable(str(rows[0][0])) if rows and rows[0] else ""
 
     # -- state --
 

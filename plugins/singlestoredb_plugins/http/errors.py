@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from singlestoredb import exceptions as exc
+from singlestoredb.utils.text import printable as printable
 
 CR_CONN_HOST_ERROR = 2003
 CR_SERVER_LOST = 2013
@@ -19,7 +20,7 @@ _SHOWN = 500
 
 def from_server(errno: int, message: str) -> exc.DatabaseError:
     """Return the exception for an error of the database."""
-    return exc.class_of(errno)(errno, message)
+    return exc.class_of(errno)(errno, printable(message, "\n\t"))
 
 
 def from_status(status: int, body: str) -> exc.Error:
@@ -31,7 +32,7 @@ def from_status(status: int, body: str) -> exc.Error:
     found = _ERROR_BODY.match(body)
     if found:
         return from_server(int(found[1]), found[2].strip())
-    text = " ".join(body.split())
+    text = printable(" ".join(body.split()))
     if not text:
         return exc.InterfaceError(status, "HTTP Error")
     if len(text) > _SHOWN:
@@ -44,7 +45,7 @@ def from_body(error: object) -> exc.DatabaseError:
     """Return the exception for an ``error`` in the body of a successful answer."""
     code = error.get("code") if isinstance(error, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
-    text = str(message or "the server gave no reason")
+    text = printable(str(message or "the server gave no reason"), "\n\t")
     if isinstance(code, str) and code.isascii() and code.isdigit():
         code = int(code[:9])
     if isinstance(code, int) and not isinstance(code, bool):

@@ -106,7 +106,7 @@ class Transport:
     def _redirected(self, response: requests.Response) -> OperationalError:
         try:
             target = urlsplit(response.headers.get("Location", ""))
-            where = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
+            where = errors.printable(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
         except ValueError:
             where = "an address that is none"
         return OperationalError(

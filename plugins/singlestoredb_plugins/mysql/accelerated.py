@@ -50,14 +50,25 @@ class AcceleratedWire(Wire):
         write_timeout: float | None,
     ) -> None:
         self._sequence_error = accel.SequenceError
+        self._row_error = accel.RowError
+        self._make_reader = accel.Reader
+        self.reader = accel.Reader()
+        super().__init__(sock, read_timeout, write_timeout)
+
+    def limit_reading(self, seconds: float | None) -> None:
+        """Set how long to wait for bytes; nothing is left to read when it is changed."""
+        super().limit_reading(seconds)
+        if self.reader.pending:
+            self.abort()
+            raise InternalError(None, "the server sent more than it was asked for")
+        sock = self._sock()
         # Only a socket of the system's own can be read by its number; TLS cannot.
         plain = type(sock) is socket.socket
-        self.reader = accel.Reader(
+        self.reader = self._make_reader(
             fd=sock.fileno() if plain else -1,
             receive_into=None if plain else sock.recv_into,
-            timeout=read_timeout,
+            timeout=seconds,
         )
-        super().__init__(sock, read_timeout, write_timeout)
 
     @property
     def _sequence(self) -> int:
@@ -104,6 +115,10 @@ class AcceleratedWire(Wire):
         self.abort()
         if isinstance(exc, OSError):
             raise errors.lost(exc) from exc
+        if isinstance(exc, self._row_error):
+            raise InternalError(
+                None, "the server sent a malformed answer: its columns are not as announced"
+            ) from exc
 
     def read_packet(self) -> bytes:
         """Return the next payload, whole; errors as of ``Wire``."""
@@ -379,7 +394,11 @@ class AcceleratedConnection(MySQLConnection):
         at = 0
         while at < len(definitions):
             end = at + 4 + int.from_bytes(definitions[at : at + 3], "little")
-            columns.append(parse_column(definitions[at + 4 : end], self._encoding))
+            try:
+                columns.append(parse_column(definitions[at + 4 : end], self._encoding))
+            except BaseException:
+                self.wire.abort()  # as in MySQLConnection
+                raise
             at = end
         found = tuple(columns)
         planned = self._plans[definitions] = found, make_plan(self.accel, found, self.decoders)

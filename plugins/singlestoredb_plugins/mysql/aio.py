@@ -626,6 +626,7 @@ class AsyncMySQLConnection:
             sync = self._sync
             sql = request.sql
             sync._request = request
+            sync._infiles_sent = 0
             rest = self._send_command(Command.QUERY, sync._encoded(sql))
             if rest is not None:
                 await self._flow.send_rest(rest)

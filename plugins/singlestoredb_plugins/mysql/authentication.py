@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -10,13 +11,14 @@ from pymysql.charset import charset_by_name
 from pymysql.connections import Connection as PyMySQLConnection
 from pymysql.constants import CLIENT
 
-from singlestoredb.exceptions import Error, NotSupportedError
+from singlestoredb.exceptions import Error, InternalError, NotSupportedError
 from singlestoredb_hookspecs import ConnectionParams
 
 from . import errors
 from .handshake import (
     Greeting,
     attributes,
+    left,
     open_socket,
     password,
     tls_context,
@@ -34,6 +36,14 @@ _NOT_SPOKEN = (
 )
 """Capabilities that change how packets look, or that TLS parameters decide; 28 and 29 are query
 attributes and multi-factor authentication."""
+_PROTOCOL = 10
+_LONGEST = 65_536
+"""Bytes of the longest packet that makes sense before somebody is logged in."""
+_MALFORMED = (
+    *(struct.error, IndexError, ValueError, KeyError, NameError, TypeError),
+    *(AttributeError, AssertionError),
+)
+"""What PyMySQL raises over packets that are not what they should be."""
 
 
 def codec(charset: str) -> str:
@@ -47,15 +57,22 @@ def codec(charset: str) -> str:
     return str(name.encoding)
 
 
-def connect(params: ConnectionParams, encoding: str, said: Said | None) -> Greeting:
-    """Authenticate, from the beginning or from where :mod:`login` left off; errors as of
-    :func:`handshake.connect`."""
-    client = _Client(params, said)
+def connect(
+    params: ConnectionParams, encoding: str, said: Said | None, deadline: float
+) -> Greeting:
+    """Authenticate by the deadline, from the beginning or from where :mod:`login` left off; errors
+    as of :func:`handshake.connect`."""
+    client = _Client(params, said, deadline)
     sock = said.sock if said else None
     try:
         if sock is None:
             sock = open_socket(
-                client.host, client.port, client.unix_socket, client.bind_address, params
+                client.host,
+                client.port,
+                client.unix_socket,
+                client.bind_address,
+                params,
+                deadline,
             )
         client._secure = bool(client.unix_socket)
         client.connect(sock)
@@ -65,11 +82,21 @@ def connect(params: ConnectionParams, encoding: str, said: Said | None) -> Greet
         if sock is not None:
             sock.close()
         raise errors.unreachable(client.where, exc) from exc
+    except _MALFORMED as exc:
+        raise InternalError(
+            None, f"the server at {client.where!r} does not log in as the protocol has it"
+        ) from exc
+    except BaseException:
+        client._force_close()
+        raise
+    if client.heard:
+        client._force_close()
+        raise InternalError(None, "the server sent more than it was asked for")
     taken: socket.socket = client._sock
     client._sock = client._rfile = None  # ours now; PyMySQL must not close it
     return Greeting(
         sock=taken,
-        server_version=client.server_version,
+        server_version=errors.printable(client.server_version),
         connection_id=client.server_thread_id[0],
         status=client.server_status,
         capabilities=client.server_capabilities,
@@ -78,12 +105,15 @@ def connect(params: ConnectionParams, encoding: str, said: Said | None) -> Greet
         if client.unix_socket
         else f"socket {client.host}:{client.port}",
         is_secure=bool(client._secure),
+        deadline=deadline,
     )
 
 
 def _translated(exc: Any, client: _Client) -> Error:
     errno = exc.args[0] if exc.args and isinstance(exc.args[0], int) else None
     message = str(exc.args[1] if len(exc.args) > 1 else exc)
+    if errno is None and isinstance(exc, pymysql.err.InternalError):
+        return InternalError(None, message)
     if errno is None or errno == errors.CR_SERVER_LOST:
         return errors.unreachable(client.where, message)
     return errors.from_server(errno, message, getattr(exc, "sqlstate", None))
@@ -94,7 +124,7 @@ class _Client(PyMySQLConnection):  # type: ignore[misc] # PyMySQL has no type in
 
     _rfile: Any
 
-    def __init__(self, params: ConnectionParams, said: Said | None) -> None:
+    def __init__(self, params: ConnectionParams, said: Said | None, deadline: float) -> None:
         flags = CLIENT.MULTI_STATEMENTS if params.multi_statements else 0
         flags |= CLIENT.FOUND_ROWS if params.client_found_rows else 0
         if params.client_flag & _NOT_SPOKEN:
@@ -128,6 +158,9 @@ class _Client(PyMySQLConnection):  # type: ignore[misc] # PyMySQL has no type in
         self._params = params
         self._secure = False
         self._said = said
+        self._deadline = deadline
+        self.heard = said.heard if said else b""
+        """What was received and not yet read."""
         self._connect_attrs = attributes(params)
 
     @property
@@ -138,10 +171,33 @@ class _Client(PyMySQLConnection):  # type: ignore[misc] # PyMySQL has no type in
     def set_character_set(self, charset: str, collation: str | None = None) -> None:
         """Do nothing: the session is set up by its owner, in one go."""
 
+    def _read_bytes(self, num_bytes: int) -> bytes:
+        """Read by the deadline, and no byte more than is asked for: what a server says before TLS
+        must not be taken for something that it said in it."""
+        if num_bytes > _LONGEST:
+            self._force_close()
+            raise pymysql.err.InternalError(
+                f"the server announces a packet of {num_bytes} bytes before the login"
+            )
+        data, self.heard = self.heard[:num_bytes], self.heard[num_bytes:]
+        try:
+            while len(data) < num_bytes:
+                self._sock.settimeout(left(self._deadline))
+                part = self._sock.recv(num_bytes - len(data))
+                if not part:
+                    raise ConnectionError("the server closed the connection")
+                data += part
+        except OSError as exc:
+            self._force_close()
+            raise pymysql.err.OperationalError(errors.CR_SERVER_LOST, str(exc)) from exc
+        return data
+
     def _get_server_information(self) -> None:
-        if self._said is not None:
-            self._rfile = _Heard(self._said.heard, self._rfile)
         super()._get_server_information()
+        if self.protocol_version != _PROTOCOL:
+            raise pymysql.err.InternalError(
+                f"the server speaks version {self.protocol_version} of the protocol, not 10"
+            )
 
     def _write_bytes(self, data: bytes) -> None:
         if self._said is not None and self._said.has_answered:
@@ -165,10 +221,16 @@ class _Client(PyMySQLConnection):  # type: ignore[misc] # PyMySQL has no type in
             self.ctx = _NamedContext(
                 own or tls_context(*tls_key(params)),
                 params.tls_sni_servername or self.host,
+                self,
             )
         super()._request_authentication()
 
     def _process_auth(self, plugin_name: bytes, auth_packet: Any, *args: Any) -> Any:
+        if plugin_name == b"mysql_old_password":
+            raise pymysql.err.OperationalError(
+                errors.CR_AUTH_PLUGIN_ERR,
+                "the server asks for a password hashed as before MySQL 4.1, which gives it away",
+            )
         if plugin_name in (b"mysql_clear_password", b"dialog") and not self._secure:
             raise pymysql.err.OperationalError(
                 errors.CR_AUTH_PLUGIN_ERR,
@@ -178,27 +240,18 @@ class _Client(PyMySQLConnection):  # type: ignore[misc] # PyMySQL has no type in
         return super()._process_auth(plugin_name, auth_packet, *args)
 
 
-class _Heard:
-    """A socket's file of which a part was read by somebody else."""
-
-    def __init__(self, heard: bytes, rest: Any) -> None:
-        self._heard = heard
-        self._rest = rest
-
-    def read(self, size: int) -> bytes:
-        part, self._heard = self._heard[:size], self._heard[size:]
-        return part + self._rest.read(size - len(part)) if len(part) < size else part
-
-    def close(self) -> None:
-        self._rest.close()
-
-
 class _NamedContext:
     """A TLS context that asks for, and verifies, a name of our choice."""
 
-    def __init__(self, context: ssl.SSLContext, name: str) -> None:
+    def __init__(self, context: ssl.SSLContext, name: str, client: _Client) -> None:
         self._context = context
         self._name = name
+        self._client = client
 
     def wrap_socket(self, sock: socket.socket, **kwargs: Any) -> ssl.SSLSocket:
+        if self._client.heard:
+            raise pymysql.err.InternalError(
+                "the server sent more than its greeting before TLS; somebody else may have"
+            )
+        sock.settimeout(left(self._client._deadline))
         return self._context.wrap_socket(sock, server_hostname=self._name)

@@ -40,7 +40,7 @@ def lenenc(data: bytes, at: int) -> tuple[int, int]:
 
     https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_dt_integers.html
     """
-    first = data[at]
+    first = data[at] if at < len(data) else 255
     if first < 251:
         return first, at + 1
     width = {252: 2, 253: 3, 254: 8}.get(first)

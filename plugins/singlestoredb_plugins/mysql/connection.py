@@ -23,12 +23,14 @@ from singlestoredb_hookspecs import (
 
 from . import handshake
 from .columns import Decoders, lenenc, parse_column
-from .errors import from_packet
+from .errors import from_packet, unreachable
 from .results import MySQLResult
 from .wire import Command, Wire
 
 KEPT_RESULTS = 512
 """Results whose columns are remembered: parsing a few costs more than the rest of a point query."""
+MOST_COLUMNS = 65_535
+"""Columns that a result can have: a prepared statement's answer counts them in 16 bits."""
 _NOT_A_COUNT = frozenset({b"", b"\x00", b"\xfe", b"\xff"})
 """First bytes of answers that do not begin with a number of columns."""
 _INTERRUPTED = 1317
@@ -72,6 +74,8 @@ class MySQLConnection:
         self._request = StatementRequest("")
         self._source_failure: BaseException | None = None
         """What the source of LOAD DATA raised; the server's answer to it has been read."""
+        self._infiles_sent = 0
+        """How many of the files that the statement names were given."""
         self._columns: dict[tuple[bytes, ...], tuple[Column, ...]] = {}
         self.decoders = Decoders(params, greeting.encoding)
         self.info = ServerInfo(
@@ -83,7 +87,15 @@ class MySQLConnection:
             details={"server_capabilities": greeting.capabilities, "protocol_version": 10},
         )
         try:
+            # A server that falls silent now is one that cannot be connected to, too.
+            seconds = handshake.left(greeting.deadline)
+            self.wire.limit_reading(min(seconds, params.read_timeout or seconds))
             self._set_up()
+            self.wire.limit_reading(params.read_timeout)
+            self._run_init_command()
+        except TimeoutError as exc:
+            self.wire.abort()
+            raise unreachable(greeting.host_info, exc) from exc
         except BaseException:
             self.wire.close()
             raise
@@ -92,11 +104,12 @@ class MySQLConnection:
         return Wire(greeting.sock, self._params.read_timeout, self._params.write_timeout)
 
     def _set_up(self) -> None:
-        """Make the session what the parameters say, in one round trip but for what the user wrote.
+        """Make the session what the parameters say, in one round trip.
 
         The commands go out together and are answered one after the other, as SingleStore's own
         JDBC driver has it.
         """
+        self._request = StatementRequest("")
         settings = list(self.settings())
         self.wire.send_commands(Command.QUERY, [self._encoded(sql) for sql, _ in settings])
         failure: Error | None = None
@@ -111,10 +124,6 @@ class MySQLConnection:
                     failure = failure or exc
         if failure is not None:
             raise failure
-        for sql in self.user_settings():
-            self._command(sql)
-        if self._params.autocommit is not None:
-            self.set_autocommit(self._params.autocommit)
 
     def settings(self) -> Iterator[tuple[str, bool]]:
         """Iterate over the statements that set the session up, and whether each may fail."""
@@ -137,6 +146,13 @@ class MySQLConnection:
         """Iterate over the statements that the user wrote, which may be anything."""
         if self._params.init_command:
             yield self._params.init_command
+
+    def _run_init_command(self) -> None:
+        """Run what the user wrote, and switch autocommit only then."""
+        for sql in self.user_settings():
+            self._command(sql)
+        if self._params.autocommit is not None:
+            self.set_autocommit(self._params.autocommit)
 
     # -- state --
 
@@ -188,6 +204,7 @@ class MySQLConnection:
         self._make_ready()
         data = self._encoded(request.sql)
         self._request = request
+        self._infiles_sent = 0
         self._source_failure = None
         try:
             self.wire.send_command(Command.QUERY, data)
@@ -248,10 +265,7 @@ class MySQLConnection:
             packet = self.wire.read_packet()
         if packet[:1] in _NOT_A_COUNT:
             return self._outcome(packet)
-        count, _ = lenenc(packet, 0)
-        read = self.wire.read_packet
-        definitions = tuple([read() for _ in range(count)])
-        read()  # the EOF behind the definitions
+        definitions = self._read_definitions(packet)
         columns = self._columns.get(definitions)
         if columns is None:
             columns = self._parse_columns(definitions)
@@ -260,6 +274,30 @@ class MySQLConnection:
         result.started()
         return result
 
+    def _read_definitions(self, packet: bytes) -> tuple[bytes, ...]:
+        """Read the column definitions that the answer's first packet announces."""
+        count, end = lenenc(packet, 0) if packet[0] != 0xFB else (0, 0)
+        if not 0 < count <= MOST_COLUMNS or end != len(packet):
+            raise self._malformed()
+        found: list[bytes] = []
+        while len(found) < count:
+            packet = self.wire.read_packet()
+            if packet[:1] == b"\xff":  # the server failed amid them
+                raise from_packet(packet)
+            if packet[:1] == b"\xfe":
+                raise self._malformed("it ends before its last column")
+            found.append(packet)
+        packet = self.wire.read_packet()
+        if packet[:1] != b"\xfe" or len(packet) > 8:
+            raise self._malformed("its columns do not end where they should")
+        return tuple(found)
+
+    def _malformed(self, why: str = "") -> InternalError:
+        """Close the socket, since what comes next on it is anybody's guess; return the error."""
+        self.wire.abort()
+        text = "the server sent a malformed answer"
+        return InternalError(None, f"{text}: {why}" if why else text)
+
     def _outcome(self, packet: bytes) -> MySQLResult:
         """Read an answer that is not a result set."""
         kind = packet[0] if packet else -1
@@ -267,21 +305,29 @@ class MySQLConnection:
             raise from_packet(packet)
         if kind == 0:
             return self._ok(packet)
-        self.wire.abort()
-        raise InternalError(None, "the server sent a malformed answer")
+        raise self._malformed()
 
     def _parse_columns(self, definitions: tuple[bytes, ...]) -> tuple[Column, ...]:
         """Read column definitions; the same query's will be the same bytes next time."""
         if len(self._columns) >= KEPT_RESULTS:
             self._columns.clear()
-        columns = tuple([parse_column(data, self._encoding) for data in definitions])
+        try:
+            columns = tuple([parse_column(data, self._encoding) for data in definitions])
+        except BaseException:
+            self.wire.abort()  # the rows behind them must not be taken for another answer
+            raise
         self._columns[definitions] = columns
         return columns
 
     def _ok(self, packet: bytes) -> MySQLResult:
         # OK packet: lenenc rows, lenenc insert id, u16 status, u16 warnings, text
-        affected, at = lenenc(packet, 1)
-        insert_id, at = lenenc(packet, at)
+        try:
+            affected, at = lenenc(packet, 1)
+            insert_id, at = lenenc(packet, at)
+        except InternalError:
+            raise self._malformed() from None
+        if len(packet) < at + 4:
+            raise self._malformed()
         result = MySQLResult(self, rows_affected=affected, last_insert_id=insert_id)
         self._active = result
         status = int.from_bytes(packet[at : at + 2], "little")
@@ -298,16 +344,17 @@ class MySQLConnection:
         name = wanted.decode("utf-8", "surrogateescape")
         request = self._request
         if request.infile_name is not None:
-            is_named = name == request.infile_name
+            named = [request.infile_name]
         else:
-            is_named = name in infile.named_files(request.sql, self._params.multi_statements)
-        if not is_named:
+            named = infile.named_files(request.sql, self._params.multi_statements)
+        if name not in named[self._infiles_sent :]:
             self.wire.abort()
             raise OperationalError(
                 None,
                 "the server asked for a file that the statement did not name; nothing was sent "
                 "and the connection was closed",
             )
+        self._infiles_sent = named.index(name, self._infiles_sent) + 1
         if request.infile_name is not None:
             return infile.STREAM, request.infile_stream
         if not self._params.local_infile:
@@ -337,8 +384,8 @@ class MySQLConnection:
 
     def _after_failed_load(self) -> None:
         packet = self.wire.read_packet()
-        if packet[:1] == b"\x00":
-            self._ok(packet).close()
+        if packet[:1] != b"\xff":
+            self._outcome(packet).close()
 
     # -- transactions --
 
@@ -365,7 +412,7 @@ class MySQLConnection:
         """Ask the server for a sign of life."""
         self._make_ready()
         self.wire.send_command(Command.PING)
-        self._ok(self.wire.read_packet())
+        self._outcome(self.wire.read_packet()).close()
 
     def reset(self) -> None:
         """Give the session the state it had after connecting."""
@@ -374,6 +421,7 @@ class MySQLConnection:
         result = self._outcome(self.wire.read_packet())
         result.close()
         self._set_up()
+        self._run_init_command()
         if self.info.database:
             self._command(self.use_database())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from singlestoredb import exceptions as exc
+from singlestoredb.utils.text import printable as printable
 
 CR_CONN_HOST_ERROR = 2003
 CR_SERVER_GONE_ERROR = 2006
@@ -13,7 +14,8 @@ CR_AUTH_PLUGIN_ERR = 2061
 
 def from_server(errno: int, message: str, sqlstate: str | None = None) -> exc.DatabaseError:
     """Return the exception for an error of the server."""
-    return exc.class_of(errno)(errno, message, sqlstate)
+    text = printable(message, "\n\t")
+    return exc.class_of(errno)(errno, text, sqlstate and printable(sqlstate))
 
 
 def from_packet(payload: bytes) -> exc.DatabaseError:

@@ -15,7 +15,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 from functools import lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from singlestoredb._version import __version__
@@ -41,6 +43,8 @@ class Greeting(NamedTuple):
     host_info: str
     is_secure: bool
     """Whether nobody can listen in: TLS or a unix socket."""
+    deadline: float
+    """When the time for connecting is over, by ``time.monotonic``."""
 
 
 def connect(params: ConnectionParams) -> Greeting:
@@ -50,12 +54,21 @@ def connect(params: ConnectionParams) -> Greeting:
     asked for; ``NotSupportedError`` for a character set that does not exist.
     """
     encoding = codec(params.charset)
-    done = login.connect(params) if login.is_common(params) else None
+    deadline = monotonic() + params.connect_timeout
+    done = login.connect(params, deadline) if login.is_common(params) else None
     if isinstance(done, Greeting):
         return done
     from . import authentication
 
-    return authentication.connect(params, encoding, done)
+    return authentication.connect(params, encoding, done, deadline)
+
+
+def left(deadline: float) -> float:
+    """Return the seconds until a deadline; raise ``TimeoutError`` when it is over."""
+    seconds = deadline - monotonic()
+    if seconds <= 0:
+        raise TimeoutError("timed out")
+    return seconds
 
 
 def codec(charset: str) -> str:
@@ -73,19 +86,22 @@ def open_socket(
     unix_socket: str | None,
     bind_address: str | None,
     params: ConnectionParams,
+    deadline: float,
 ) -> socket.socket:
-    """Return a connected socket; raise ``OSError``."""
+    """Return a connected socket by the deadline; raise ``OSError``."""
     if unix_socket:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(params.connect_timeout)
-        try:
-            sock.connect(unix_socket)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
+        return _opened(socket.AF_UNIX, unix_socket, left(deadline))
+    addresses = _addresses(host, port, deadline)
     source = (bind_address, 0) if bind_address else None
-    sock = socket.create_connection((host, port), params.connect_timeout, source_address=source)
+    for number, (family, _, _, _, address) in enumerate(addresses, 1):
+        try:
+            # An address that does not answer leaves the others their share of the time.
+            seconds = left(deadline) / (len(addresses) - number + 1)
+            sock = _opened(family, address, seconds, source)
+            break
+        except OSError:
+            if number == len(addresses):
+                raise
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if params.keepalive is not None:
@@ -94,6 +110,50 @@ def open_socket(
         for option, value in options.items():
             sock.setsockopt(level, option, value)
     return sock
+
+
+def _opened(
+    family: int, address: Any, seconds: float, source: tuple[str, int] | None = None
+) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(seconds)
+        if source is not None:
+            sock.bind(source)
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _addresses(host: str, port: int, deadline: float) -> list[Any]:
+    """Return what ``getaddrinfo`` says of a host, by the deadline.
+
+    Nothing can interrupt that function: a name is asked for in a thread, which is left behind when
+    it takes too long.
+    """
+    found: list[Any] = []
+
+    def ask(flags: int = 0) -> None:
+        try:
+            found.append(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, flags))
+        except (OSError, UnicodeError) as exc:
+            found.append(exc)
+
+    ask(socket.AI_NUMERICHOST)
+    if isinstance(found[0], Exception):
+        found.clear()
+        asking = threading.Thread(target=ask, name="singlestoredb-resolver", daemon=True)
+        asking.start()
+        asking.join(left(deadline))
+    if not found:
+        raise TimeoutError(f"the name {host!r} was not resolved in time")
+    if isinstance(found[0], UnicodeError):
+        raise OSError(f"{host!r} is not the name of a host")
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return list(found[0])
 
 
 _PROBES = 3

@@ -22,24 +22,24 @@ _NOT_FOUND = 1017
 _NOT_ALLOWED = 1148
 """Error number of servers for LOAD DATA LOCAL where it is switched off."""
 
+_GAP = r"(?:\s|/\*(?!!).*?\*/|--\s[^\n]*(?:\n|\Z)|\#[^\n]*(?:\n|\Z))"
 _STATEMENT = re.compile(
-    r"""(?:\s+|/\*(?!!).*?\*/|--\s.*?(?:\n|\Z)|\#.*?(?:\n|\Z))*
-        LOAD\s+DATA\s+(?:LOW_PRIORITY\s+|CONCURRENT\s+)?LOCAL\s+INFILE\s+
+    rf"""{_GAP}*LOAD{_GAP}+DATA{_GAP}+(?:LOW_PRIORITY{_GAP}+|CONCURRENT{_GAP}+)?
+        LOCAL{_GAP}+INFILE{_GAP}+
         (?P<name>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _ESCAPES = {"0": "\0", "n": "\n", "r": "\r", "t": "\t", "b": "\b", "Z": "\x1a"}
 
 
-def named_files(sql: str, multi_statements: bool = False) -> set[str]:
-    """Return the files that the LOAD DATA LOCAL statement of a text names, or its several ones.
+def named_files(sql: str, several: bool = False) -> list[str]:
+    """Return the files that the LOAD DATA LOCAL statements of a text name, in order.
 
-    Only how a statement begins counts: in a value, a comment or an identifier somebody else may
-    have written the same words.
+    Only the text's first statement is looked at unless it may have ``several``.  What stands in a
+    literal or a comment names nothing: it may come from somebody else.
     """
-    statements = [text for text, _ in split_statements(sql)] if multi_statements else [sql]
-    found = (_STATEMENT.match(text) for text in statements)
-    return {_unquote(match["name"]) for match in found if match}
+    texts = [text for text, _ in split_statements(sql)] if several else [sql]
+    return [_unquote(match["name"]) for text in texts if (match := _STATEMENT.match(text))]
 
 
 def _unquote(literal: str) -> str:

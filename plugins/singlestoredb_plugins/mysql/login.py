@@ -66,7 +66,7 @@ def is_common(params: ConnectionParams) -> bool:
     )
 
 
-def connect(params: ConnectionParams) -> handshake.Greeting | Said:
+def connect(params: ConnectionParams, deadline: float) -> handshake.Greeting | Said:
     """Log in; return what there is to go on with where it takes more than a hashed password.
 
     Raises as :func:`handshake.connect`.
@@ -75,15 +75,17 @@ def connect(params: ConnectionParams) -> handshake.Greeting | Said:
     where = str(params.unix_socket or f"{host}:{port}")
     sock = None
     try:
-        sock = handshake.open_socket(host, port, params.unix_socket, params.bind_address, params)
-        heard = _receive(sock, b"")
+        sock = handshake.open_socket(
+            host, port, params.unix_socket, params.bind_address, params, deadline
+        )
+        heard = _receive(sock, deadline)
         server = _greeting(heard)
         if server is None or (
             server.capabilities & _SSL and not params.ssl_disabled and not params.unix_socket
         ):
             return Said(sock, heard, False)
         sock.sendall(_login(params, server))
-        answer = _receive(sock, b"")
+        answer = _receive(sock, deadline)
     except OSError as exc:
         if sock is not None:
             sock.close()
@@ -95,10 +97,10 @@ def connect(params: ConnectionParams) -> handshake.Greeting | Said:
     payload = answer[4:]
     if answer[3] != 2 or len(answer) != 4 + int.from_bytes(answer[:3], "little"):
         return Said(sock, heard + answer, True)
-    if payload[0] == 0xFF:
+    if payload[:1] == b"\xff":
         sock.close()
         raise errors.from_packet(payload)
-    if payload[0] != 0:
+    if payload[:1] != b"\0":
         return Said(sock, heard + answer, True)
     return handshake.Greeting(
         sock=sock,
@@ -109,12 +111,15 @@ def connect(params: ConnectionParams) -> handshake.Greeting | Said:
         encoding="utf8",
         host_info="Localhost via UNIX socket" if params.unix_socket else f"socket {where}",
         is_secure=bool(params.unix_socket),
+        deadline=deadline,
     )
 
 
-def _receive(sock: socket.socket, data: bytes) -> bytes:
+def _receive(sock: socket.socket, deadline: float) -> bytes:
     """Receive a packet, or as much of a long one as shows that it is none of ours."""
-    while len(data) < 5 or len(data) < min(4 + int.from_bytes(data[:3], "little"), _GREETING_MOST):
+    data = b""
+    while len(data) < 4 or len(data) < min(4 + int.from_bytes(data[:3], "little"), _GREETING_MOST):
+        sock.settimeout(handshake.left(deadline))
         part = sock.recv(_GREETING_MOST)
         if not part:
             raise ConnectionError("the server closed the connection")
@@ -130,7 +135,7 @@ def _greeting(data: bytes) -> _Server | None:
     NUL-terminated plugin.
     """
     end = data.find(b"\0", 5)
-    if data[3] or data[4] != 10 or end < 0 or len(data) != 4 + int.from_bytes(data[:3], "little"):
+    if data[3:5] != b"\0\n" or end < 0 or len(data) != 4 + int.from_bytes(data[:3], "little"):
         return None
     fixed = data[end + 1 : end + 45]
     if len(fixed) != 44 or data[end + 45 :].rstrip(b"\0") != _PLUGIN or fixed[20] != 21:
@@ -139,7 +144,7 @@ def _greeting(data: bytes) -> _Server | None:
     capabilities = low | high << 16
     if capabilities & _NEEDED != _NEEDED:
         return None
-    version = data[5:end].decode("latin-1")
+    version = errors.printable(data[5:end].decode("latin-1"))
     return _Server(version, connection, capabilities, status, fixed[4:12] + fixed[31:43])
 
 

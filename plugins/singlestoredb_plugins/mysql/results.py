@@ -154,9 +154,17 @@ class MySQLResult:
         try:
             self._receive(_DRAIN_ROWS)
             if self._unread:
-                self._connection.cancel()
+                self._cancel()
             while self._unread:
                 self._receive(_DRAIN_ROWS)
         except Error:
             # The cancelled query's error, or the connection's end: either way nothing is left.
             self._unread = self._more = False
+
+    def _cancel(self) -> None:
+        """Cancel the query; where that fails, close the socket: rows are left on it."""
+        try:
+            self._connection.cancel()
+        except BaseException:
+            self._connection.wire.abort()
+            raise

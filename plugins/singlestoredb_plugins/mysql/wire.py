@@ -48,11 +48,15 @@ class Wire:
         self._position = 0
         self._sequence = 0
         self._receive_size = _RECEIVE_LEAST
-        self._read_timeout = read_timeout
         self._write_timeout = write_timeout
+        self.limit_reading(read_timeout)
+
+    def limit_reading(self, seconds: float | None) -> None:
+        """Set how long to wait for bytes; nothing is left to read when it is changed."""
+        self._read_timeout = seconds
         # One time-out serves both directions unless they differ.
-        self._switch_timeouts = read_timeout != write_timeout
-        sock.settimeout(read_timeout)
+        self._switch_timeouts = seconds != self._write_timeout
+        self._sock().settimeout(seconds)
 
     @property
     def is_open(self) -> bool:
