@@ -43,9 +43,14 @@ def test_each_threat_names_tests_that_exist() -> None:
 
 
 def test_nothing_is_unpickled() -> None:
-    """Neither the SDK nor its plugins import what runs code out of data."""
+    """Neither the SDK nor its plugins import what runs code out of data.
+
+    The conformance kits do: that errors can be pickled is one of the things they look at.
+    """
     for folder in ("singlestoredb", "hookspecs", "plugins/singlestoredb_plugins"):
         for path in (ROOT / folder).rglob("*.py"):
+            if path.is_relative_to(ROOT / "singlestoredb" / "testing"):
+                continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 names: list[str] = []
                 if isinstance(node, ast.Import):

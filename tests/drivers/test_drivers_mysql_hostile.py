@@ -454,6 +454,24 @@ def test_a_named_file_is_given_once(tmp_path: Path) -> None:
     assert told.count(b"1\n") == 1
 
 
+def test_a_named_file_that_is_not_there(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+
+    def play(session: Session) -> None:
+        session.log_in()
+        while command := session.receive():
+            if b"LOAD" in command:
+                session.send(b"\xfb" + str(missing).encode())
+                assert session.receive() == b"", "nothing but the file's end"
+            session.send(OK)
+
+    with rogue(play) as url, s2.connect(f"{url}&local_infile=1") as conn:
+        with pytest.raises(s2.OperationalError, match="Can't find file") as caught:
+            conn.query(f"LOAD DATA LOCAL INFILE '{missing}' INTO TABLE t")
+        assert caught.value.errno == 1017
+        assert conn.query("SET a = 1") == 0
+
+
 def test_the_files_that_statements_name() -> None:
     load = "LOAD DATA LOCAL INFILE '{}' INTO TABLE t"
     assert named_files(load.format("a")) == ["a"]
