@@ -30,7 +30,7 @@ faults: setup  ## break connections in every state; docs/explanation/faults.md g
 	$(BIN)/python -m tests.faults.matrix
 
 soak: setup  ## 50 threads, 10 connections, faults all the while; figures go to benchmarks/results
-	$(BIN)/python -m tests.faults.soak
+	MALLOC_ARENA_MAX=1 $(BIN)/python -m tests.faults.soak
 
 docs: setup  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

@@ -203,9 +203,12 @@ def main() -> int:
             conn.query("CREATE TABLE ledger (id INT PRIMARY KEY) ENGINE=InnoDB")
         soak = Soak(server, options.threads, options.size, options.seed)
         stack.callback(soak.check)
-        soak.run(options.statements // 5)
+        soak.run(options.statements)
         soak.check()
         before = Counts()
+        soak.done.clear()
+        soak.errors.clear()
+        soak.struck = 0
         start = time.monotonic()
         soak.run(options.statements)
         wall = time.monotonic() - start
@@ -217,10 +220,11 @@ def main() -> int:
         "",
         "<!-- Written by `make soak`. -->",
         "",
-        f"`python -m tests.faults.soak --statements {options.statements} --seed {options.seed}`, "
+        f"`MALLOC_ARENA_MAX=1 python -m tests.faults.soak --statements {options.statements} "
+        f"--seed {options.seed}`, "
         f"{datetime.date.today()}, {platform.machine()} with {os.cpu_count()} processors, Python "
         f"{platform.python_version()}: {options.threads} threads over a pool of {options.size}, "
-        f"after a warm-up of {options.statements // 5} statements.",
+        f"after a warm-up of as many.",
         "",
         "| what | |",
         "|---|---|",
