@@ -1,8 +1,8 @@
 """Write the seeds of the fuzz targets: ``python accel/fuzz/make_corpus.py DIRECTORY``.
 
-Each is small and named after what it is about; fuzz_stream.c and fuzz_values.c say how an input is
-read.  Beside them, under names that start with ``found-``, is what fuzzers found: inputs that went
-wrong once, and those that reach a branch which no seed does.
+Each is small and named after what it is about; fuzz_stream.c, fuzz_values.c and fuzz_rowdat_1.c
+say how an input is read.  Beside them, under names that start with ``found-``, is what fuzzers
+found: inputs that went wrong once, and those that reach a branch which no seed does.
 """
 
 from __future__ import annotations
@@ -198,9 +198,60 @@ def stream_seeds() -> dict[str, bytes]:
     return found
 
 
+def rowdat_seeds() -> dict[str, bytes]:
+    """Return the inputs of fuzz_rowdat_1.c by name."""
+    changes, lies = 0x10, 0x20
+    text, data = 4, 5
+    number = b"\0" + struct.pack("<q", 7)
+    word = b"\0" + struct.pack("<q", 6) + "h\u00e9llo".encode()
+    nothing = b"\1" + bytes(8)
+    more = b"\1" + struct.pack("<q", 3) + b"abc"
+    row = struct.pack("<q", 1)
+
+    def made(flags: int, types: list[int], *pieces: bytes) -> bytes:
+        return bytes((flags | len(types), *types)) + b"".join(pieces)
+
+    mixed = [3, text, 0, data]
+    full = row + number + word + b"\0\x05" + word
+    nulls = row + nothing + nothing + b"\1\0" + more
+    found = {
+        "empty": made(0, [3]),
+        "ids": made(0, [], row, row),
+        "numbers": made(0, [0, 1, 2, 3], row, b"\0\1", b"\0\1\2", b"\1\1\2\3\4", number),
+        "mixed": made(0, mixed, full, nulls, full),
+        "lies": made(lies, mixed, full, full, row, number, word, b"\0\5", b"\0", bytes(8)),
+        "not-utf8": made(0, [text], row, b"\0", struct.pack("<q", 1), b"\xff"),
+        "split-utf8": made(0, [text], *(row + b"\0" + struct.pack("<q", 1) + b
+                                        for b in (b"\xc3", b"\xa9"))),
+        "null-2": made(0, [3], row, b"\2", bytes(8)),
+    }  # fmt: skip
+    for name, length in (("negative", -1), ("long", 7), ("longest", (1 << 63) - 1)):
+        found[f"length-{name}"] = made(0, [data], row, b"\0", struct.pack("<q", length), b"abcdef")
+        null = struct.pack("<q", length)
+        found[f"null-length-{name}"] = made(0, [data, 0], row, b"\1", null, b"abcdef\0\0")
+    for size in range(len(full)):
+        found[f"cut-{size:02}"] = made(0, mixed, full[:size])
+    short = row + b"\0" + struct.pack("<q", 2) + b"ab" + row + b"\0" + struct.pack("<q", 2) + b"cd"
+    long = row + b"\0" + struct.pack("<q", 21) + bytes(21)
+    bare = row + b"\1" + struct.pack("<q", 21) + bytes(21)
+    assert len(short) == len(long) == len(bare)
+    eager = row + b"\0" + struct.pack("<q", 6) + b"abcdef" + row[:7] + bytes(8)
+    for name, first, second in (
+        ("longer", short, long), ("shorter", long, short), ("null", long, bare),
+        ("data", bare, long), ("other", short, eager), ("rows", bare + bare, short + short),
+    ):  # fmt: skip
+        found[f"changes-{name}"] = made(changes, [data], first, second)
+    # Each so that one guard alone stands before it: the offset between two rows, one of them NULL.
+    for name, null_first, offset in (("negative", 1, -1), ("backwards", 1, 100), ("beyond", 0, 13)):
+        last = struct.pack("<qq", 8, offset)
+        first, second = (nothing, b"\0" + last) if null_first else (word, b"\1" + last)
+        found[f"offset-{name}"] = made(lies, [data], row, first, row, second)
+    return found
+
+
 def seeds() -> dict[str, bytes]:
     """Return the inputs of all targets by path."""
-    targets = {"stream": stream_seeds(), "values": value_seeds()}
+    targets = {"stream": stream_seeds(), "values": value_seeds(), "rowdat_1": rowdat_seeds()}
     return {f"{target}/{name}": d for target, made in targets.items() for name, d in made.items()}
 
 

@@ -17,7 +17,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "accel"
 CORPUS = ROOT / "fuzz" / "corpus"
-STREAM = sorted((CORPUS / "stream").iterdir())
 CORE = sorted(ROOT.glob("*.c"))
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Werror"]
 SANITIZED = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -37,7 +36,12 @@ def compiled(target: Path, *arguments: str | Path) -> Path:
     return target
 
 
-def replay(program: Path, files: Sequence[Path] = STREAM) -> subprocess.CompletedProcess[str]:
+def corpus(fuzz: str) -> list[Path]:
+    """Return the inputs that are kept for a fuzz target."""
+    return sorted((CORPUS / fuzz).iterdir())
+
+
+def replay(program: Path, files: Sequence[Path]) -> subprocess.CompletedProcess[str]:
     """Run a replayer over a corpus."""
     return subprocess.run(
         [str(program), *map(str, files)],
@@ -58,17 +62,24 @@ def test_sources_compile_without_warnings(source: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Objects of the decoder and of the replayer, with sanitizers."""
+    """Objects of the decoders, of two fuzz targets and of the replayer, with sanitizers."""
     directory = tmp_path_factory.mktemp("sanitized")
-    sources = [*CORE, ROOT / "fuzz" / "fuzz_stream.c", ROOT / "fuzz" / "replay.c"]
+    fuzz = [ROOT / "fuzz" / f"{name}.c" for name in ("fuzz_stream", "fuzz_rowdat_1", "replay")]
+    sources = [*CORE, *fuzz]
     for source in sources:
         compiled(directory / f"{source.stem}.o", *STRICT, *SANITIZED, "-c", source)
     return directory
 
 
-def linked(library: Path, target: Path, replaced: dict[str, Path] | None = None) -> Path:
-    """Link the objects, some of them replaced, to a replayer."""
-    objects = [(replaced or {}).get(o.stem, o) for o in sorted(library.glob("*.o"))]
+def linked(
+    library: Path, target: Path, replaced: dict[str, Path] | None = None, fuzz: str = "stream"
+) -> Path:
+    """Link the objects, some of them replaced, to a replayer of a fuzz target."""
+    objects = [
+        (replaced or {}).get(o.stem, o)
+        for o in sorted(library.glob("*.o"))
+        if o.stem == f"fuzz_{fuzz}" or not o.stem.startswith("fuzz_")
+    ]
     return compiled(target, *SANITIZED, *objects, "-lpthread")
 
 
@@ -83,8 +94,9 @@ def test_the_corpus_is_what_its_maker_makes(tmp_path: Path) -> None:
     assert kept == seeds
 
 
-def test_the_corpus_runs_under_the_sanitizers(library: Path, tmp_path: Path) -> None:
-    done = replay(linked(library, tmp_path / "replay"))
+@pytest.mark.parametrize("fuzz", ["stream", "rowdat_1"])
+def test_the_corpus_runs_under_the_sanitizers(library: Path, tmp_path: Path, fuzz: str) -> None:
+    done = replay(linked(library, tmp_path / "replay", fuzz=fuzz), corpus(fuzz))
     assert done.returncode == 0, done.stderr[-4000:]
 
 
@@ -107,6 +119,21 @@ GUARDS = {
     ],
     "packets.c": [(r"if \(needed > capacity \|\| .* < count\) \{", "(void)room; if (0) {")],
     "memory.c": [(r"end <= region->size", "1")],
+    "rowdat_1.c": [
+        (r"S2_UNLIKELY\(p == end\)", "0"),
+        (r"S2_UNLIKELY\(null > 1\)", "0"),
+        (r"S2_UNLIKELY\(fixed > \(size_t\)\(end - p\)\)", "0"),
+        (r"S2_UNLIKELY\(\(uint64_t\)length > \(size_t\)\(end - p\)\)", "0"),
+        (r"S2_UNLIKELY\(taken > column->size - column->used\)", "0"),
+        (r"S2_UNLIKELY\(\(size_t\)\(end - p\) < 8\)", "0"),
+        (r"null \? 0 : \(size_t\)length", "(size_t)length"),
+        (r"start < 0 \|\| ", ""),
+        (r"stop < start \|\| ", ""),
+        (r" \|\| \(uint64_t\)stop > column->size", ""),
+        (r"S2_UNLIKELY\(s2_add\(fixed, length\) > \(size_t\)\(end - p\)\)", "0"),
+        (r"return p == end \? S2_OK : .*;", "return S2_OK;"),
+        (r"!s2_utf8\(.*\)\) \{", "0) {"),
+    ],
 }
 """Guards of memory and framing: the corpus must notice when one is lost.  Guards of values are the
 differential tests' affair."""
@@ -124,13 +151,15 @@ def test_the_corpus_notices_a_missing_guard(
     mutant = tmp_path / name
     mutant.write_text(text)
     built = compiled(tmp_path / "mutant.o", "-std=c11", "-w", *SANITIZED, f"-I{ROOT}", "-c", mutant)
-    assert replay(linked(library, tmp_path / "replay", {mutant.stem: built})).returncode != 0
+    fuzz = "rowdat_1" if name == "rowdat_1.c" else "stream"
+    program = linked(library, tmp_path / "replay", {mutant.stem: built}, fuzz)
+    assert replay(program, corpus(fuzz)).returncode != 0
 
 
 def test_every_parser_agrees_with_a_plain_one(tmp_path: Path) -> None:
     target = [ROOT / "fuzz" / "fuzz_values.c", ROOT / "fuzz" / "replay.c", *CORE]
     program = compiled(tmp_path / "values", *STRICT, *SANITIZED, *target, "-lpthread")
-    done = replay(program, sorted((CORPUS / "values").iterdir()))
+    done = replay(program, corpus("values"))
     assert done.returncode == 0, done.stderr[-4000:]
 
 
@@ -155,8 +184,9 @@ def test_the_fuzzers_find_nothing(tmp_path: Path) -> None:
     """By number of executions and not by time."""
     # Target, share of the executions, longest input.  Long inputs are dear; short ones reach the
     # same branches, but for those of whole batches.
-    plans = [("stream", 18, 128), ("stream", 2, 2048), ("values", 40, 80), ("values", 40, 40)]
-    programs = {name: fuzzer(tmp_path, name) for name in ("stream", "values")}
+    plans = [("stream", 18, 128), ("stream", 2, 2048), ("values", 40, 80), ("values", 36, 40)]
+    plans.append(("rowdat_1", 4, 160))
+    programs = {name: fuzzer(tmp_path, name) for name in ("stream", "values", "rowdat_1")}
     asan = "quarantine_size_mb=1:malloc_context_size=1:max_allocation_size_mb=24"
     running = []
     for number, (name, percent, longest) in enumerate(plans):
@@ -165,7 +195,7 @@ def test_the_fuzzers_find_nothing(tmp_path: Path) -> None:
         directory.mkdir()
         runs = EXECUTIONS * percent // 100 + 1
         limits = [f"-runs={runs}", f"-seed={20 + number}", f"-max_len={longest}"]
-        seeds: list[Path] = sorted((CORPUS / name).iterdir())
+        seeds: list[Path] = corpus(name)
         if is_guided:
             # A limit for one allocation and none for the process, whose peak as the kernel counts
             # it begins at what the process of the tests had when it forked.
