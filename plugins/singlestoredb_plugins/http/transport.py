@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import traceback
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,8 +126,10 @@ class Transport:
             raise
         except requests.exceptions.RequestException as exc:
             exc.request = None
+            _forget_locals(exc)
             raise self._error(exc) from exc
         except (urllib3.exceptions.HTTPError, OSError) as exc:
+            _forget_locals(exc)
             raise self._lost(exc) from exc
         except ValueError as exc:  # a host name that cannot be encoded, for example
             raise self._unsendable(exc) from exc
@@ -180,6 +183,13 @@ def _received(response: requests.Response) -> bytes:
     if announced.isascii() and announced.isdigit() and total < int(announced):
         raise ConnectionError(f"{total} of {announced} bytes came")
     return b"".join(pieces)
+
+
+def _forget_locals(exc: BaseException) -> None:
+    """Clear the variables of the frames that an error came through: they hold the request with its
+    headers, and the socket, which would else be closed whenever garbage is collected."""
+    for cause in _causes(exc):
+        traceback.clear_frames(cause.__traceback__)
 
 
 # -- what went wrong -------------------------------------------------------------------------
