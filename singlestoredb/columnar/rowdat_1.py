@@ -259,7 +259,8 @@ def _split(layout: bytes, body: memoryview) -> tuple[list[Any], list[list[memory
             if name.startswith("n"):
                 wrong |= part[name] > 1
     if wrong.any():
-        raise _diagnose(layout, body[starts[int(wrong.argmax())] :], int(wrong.argmax()))
+        row = int(np.argmax(wrong))
+        raise _diagnose(layout, body[starts[row] :], row)
     if bad:
         raise _diagnose(layout, body[starts[rows] :], rows)
     return fixed, data
@@ -479,7 +480,7 @@ def _prepare(code: int, values: Any, nulls: Any, rows: int, column: int) -> Buff
     if isinstance(values, list | tuple):
         # numpy would make arrays of one width of texts, in which trailing NULs are lost, and
         # doubles of 0 and 2**63.
-        array = np.empty(len(values), object)
+        array: Any = np.empty(len(values), object)
         array[:] = values
     else:
         array = np.asarray(values)
@@ -688,7 +689,8 @@ def _pack(code: int, array: Any, nulls: Any, column: int) -> Buffers:
 
     unit = _TEMPORAL[code]
     if nulls is not None and array.dtype == object:
-        array = np.where(nulls, None, array)
+        nothing: Any = None
+        array = np.where(nulls, nothing, array)
     if array.dtype != object and array.dtype.kind != unit[0] and len(array):
         raise DataError(
             None,
@@ -733,7 +735,7 @@ def _pack(code: int, array: Any, nulls: Any, column: int) -> Buffers:
             packed |= clock // 3600 << 32 | clock // 60 % 60 << 26 | clock % 60 << 20 | micro
     wrong &= ~nulls
     if wrong.any():
-        row = int(wrong.argmax())
+        row = int(np.argmax(wrong))
         raise _unfit(
             f"{array[row]} does not fit the type code {code}", row, column,
             hint="years are 1 to 9999; round to microseconds, or dates to days, first",

@@ -314,7 +314,7 @@ def test_a_value_that_does_not_fit_is_refused(code: int, values: Any, message: s
 def test_the_ends_of_a_range_fit_from_any_type(code: int) -> None:
     low, high = _integers[code]
     for dtype in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i8", "O", "f8"):
-        kind = np.dtype(dtype)
+        kind: Any = np.dtype(dtype)
         bounds = np.iinfo(kind) if kind.kind in "iu" else None
         ends = [
             end for end in (low, high)
