@@ -224,7 +224,8 @@ static PyObject *dump(PyObject *module, PyObject *args)
         PyErr_NoMemory();
         goto done;
     }
-    if ((size_t)ids.len % sizeof(int64_t) || (uintptr_t)ids.buf % _Alignof(int64_t)) {
+    /* Where there are none, they may be anywhere. */
+    if ((size_t)ids.len % sizeof(int64_t) || (rows && (uintptr_t)ids.buf % _Alignof(int64_t))) {
         PyErr_SetString(PyExc_ValueError, "row ids are 8 aligned bytes each");
         goto done;
     }
@@ -256,7 +257,8 @@ static PyObject *dump(PyObject *module, PyObject *args)
         }
         uint8_t *body = (uint8_t *)PyBytes_AS_STRING(result);
         Py_BEGIN_ALLOW_THREADS
-        status = s2_rowdat_encode(columns, (size_t)count, rows, ids.buf, body, size, &fault);
+        const int64_t *row_ids = rows ? ids.buf : NULL;
+        status = s2_rowdat_encode(columns, (size_t)count, rows, row_ids, body, size, &fault);
         Py_END_ALLOW_THREADS
     }
     if (status != S2_OK) {
