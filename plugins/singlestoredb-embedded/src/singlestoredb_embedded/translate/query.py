@@ -726,7 +726,13 @@ class QueryTranslator(ExpressionTranslator):
         keys = [convert.key(Typed(f"{name}.c{i}", t)) for i, t in enumerate(types, 1)]
         on = ", ".join(keys)
         if query.op == "UNION":
-            sql = f"SELECT DISTINCT ON ({on}) * FROM (({a}) UNION ALL ({b})) AS {name}"
+            # Of two rows that are equal and not the same, the left side's is kept, as in MySQL;
+            # DuckDB runs both sides at once.
+            columns = ", ".join(f"c{i}" for i in range(1, len(types) + 1))
+            sql = (
+                f"SELECT DISTINCT ON ({on}) {columns} FROM (SELECT *, 1 AS side FROM ({a}) "
+                f"UNION ALL SELECT *, 2 AS side FROM ({b})) AS {name} ORDER BY side"
+            )
             return Compiled(sql, outputs)
         other = self.fresh()
         tests = " AND ".join(
