@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .handshake import Greeting
 
 NAME = "mysql-rows"
+MALFORMED = "the server sent a malformed answer: its columns are not as announced"
 
 T = TypeVar("T")
 
@@ -116,9 +117,7 @@ class AcceleratedWire(Wire):
         if isinstance(exc, OSError):
             raise errors.lost(exc) from exc
         if isinstance(exc, self._row_error):
-            raise InternalError(
-                None, "the server sent a malformed answer: its columns are not as announced"
-            ) from exc
+            raise InternalError(None, MALFORMED) from exc
 
     def read_packet(self) -> bytes:
         """Return the next payload, whole; errors as of ``Wire``."""

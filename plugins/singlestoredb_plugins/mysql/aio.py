@@ -44,7 +44,7 @@ from singlestoredb_hookspecs import (
 from . import accelerated, errors, infile
 from .accelerated import AcceleratedConnection, AcceleratedResult
 from .connection import MySQLConnection
-from .fed import FedReader, SequenceError
+from .fed import FedReader, MalformedError, SequenceError
 from .flow import Flow
 from .results import MORE_RESULTS, MySQLResult
 from .wire import MAX_PAYLOAD, Command, Wire
@@ -259,10 +259,12 @@ class AsyncMySQLConnection:
         self._accel: Accelerator | None = None
         self._reader: Reader = FedReader()
         self._sequence_error: type[Exception] = SequenceError
+        self._row_error: type[Exception] = MalformedError
         if isinstance(opened, AcceleratedConnection):
             self._accel = opened.accel
             self._reader = cast(Reader, opened.accel.Reader())
             self._sequence_error = opened.accel.SequenceError
+            self._row_error = opened.accel.RowError
         self._sync = opened
         self._flow = Flow(
             opened.wire.release(), self._reader.feed, params.read_timeout, params.write_timeout
@@ -332,6 +334,9 @@ class AsyncMySQLConnection:
             raise InternalError(
                 None, f"Packet sequence number wrong - got {got} expected {expected}"
             ) from exc
+        if isinstance(exc, self._row_error):
+            self.terminate()
+            raise InternalError(None, accelerated.MALFORMED) from exc
         if self._stage in (_READY, _MORE) or not self._flow.is_open:
             return
         if isinstance(exc, asyncio.CancelledError) and self._stage is not _SENDING:

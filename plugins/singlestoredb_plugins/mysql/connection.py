@@ -25,12 +25,10 @@ from . import handshake
 from .columns import Decoders, lenenc, parse_column
 from .errors import from_packet, unreachable
 from .results import MySQLResult
-from .wire import Command, Wire
+from .wire import MOST_COLUMNS, Command, Wire
 
 KEPT_RESULTS = 512
 """Results whose columns are remembered: parsing a few costs more than the rest of a point query."""
-MOST_COLUMNS = 65_535
-"""Columns that a result can have: a prepared statement's answer counts them in 16 bits."""
 _NOT_A_COUNT = frozenset({b"", b"\x00", b"\xfe", b"\xff"})
 """First bytes of answers that do not begin with a number of columns."""
 _INTERRUPTED = 1317

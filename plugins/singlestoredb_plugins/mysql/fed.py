@@ -7,7 +7,7 @@ answer, keeps what it has, and is called again when there are more.
 from __future__ import annotations
 
 from .columns import lenenc
-from .wire import MAX_PAYLOAD
+from .wire import MAX_PAYLOAD, MOST_COLUMNS
 
 _NOT_A_COUNT = frozenset({b"", b"\x00", b"\xfb", b"\xfe", b"\xff"})
 """First bytes of answers that do not begin with a number of columns."""
@@ -15,6 +15,10 @@ _NOT_A_COUNT = frozenset({b"", b"\x00", b"\xfb", b"\xfe", b"\xff"})
 
 class SequenceError(Exception):
     """A packet has the wrong number; ``args`` is ``(got, expected)``."""
+
+
+class MalformedError(Exception):
+    """What came is no answer: its columns are not as announced."""
 
 
 class FedReader:
@@ -99,7 +103,9 @@ class FedReader:
                 return None
             if first[:1] in _NOT_A_COUNT:
                 return first, False
-            self._count, _ = lenenc(first, 0)
+            self._count, end = lenenc(first, 0)
+            if not 0 < self._count <= MOST_COLUMNS or end != len(first):
+                raise MalformedError
             self._definitions = []
         definitions = self._definitions
         while len(definitions) <= self._count:  # and the EOF behind them
@@ -109,6 +115,9 @@ class FedReader:
             if payload[:1] == b"\xff":
                 self._definitions = None
                 return payload, False
+            is_end = payload[:1] == b"\xfe" and len(payload) < 9
+            if is_end != (len(definitions) == self._count):
+                raise MalformedError
             definitions.append(payload)
         self._definitions = None
         if kept is not None:

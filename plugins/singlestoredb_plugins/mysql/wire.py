@@ -20,6 +20,8 @@ from . import errors
 
 MAX_PAYLOAD = 0xFFFFFF
 """Longest payload of one packet; a longer one continues in the next."""
+MOST_COLUMNS = 65_535
+"""Columns that a result can have: a prepared statement's answer counts them in 16 bits."""
 
 _RECEIVE_LEAST = 8_192
 _RECEIVE_MOST = 262_144
