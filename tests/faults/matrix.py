@@ -25,8 +25,11 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import singlestoredb as s2
+from singlestoredb.pool import _is_quiet
 from singlestoredb.testing import MariaDB
 from singlestoredb.testing.faults import Fault, FaultProxy, Packet
+
+from .onloop import Loop
 
 TABLE = Path(__file__).parents[2] / "docs" / "explanation" / "faults.md"
 
@@ -40,8 +43,10 @@ MARGIN = 0.25
 PATHS: dict[str, dict[str, Any]] = {
     "pure": {"pure_python": True},
     "accelerated": {"pure_python": False},
+    "async pure": {"pure_python": True},
+    "async": {"pure_python": False},
 }
-"""Ways through the driver: name → arguments of ``connect``."""
+"""Ways through the driver: name → arguments of ``connect`` or ``aconnect``."""
 
 STATES = {
     "DNS": "the host's name is being resolved",
@@ -137,19 +142,24 @@ class Outcome(NamedTuple):
 
 
 def cells(rotate: bool = False) -> list[Cell]:
-    """Return all cells; with ``rotate``, one path for those that stop or kill a server.
+    """Return all cells; with ``rotate``, a part of them that meets every path alike.
 
-    Which one is drawn by a hash of the cell's name: the same in every run.
+    A state and a fault are then seen on one synchronous and one asynchronous path, and on one in
+    all where a server is stopped or killed.  Which ones is drawn by a hash of their names: the same
+    in every run.
     """
     found = []
     for state in STATES:
         for fault in FAULTS:
+            if left_out(state, fault) is not None:
+                continue
             paths = list(PATHS)
-            if rotate and fault in OF_SERVER:
-                digest = hashlib.sha256(f"{state}/{fault}".encode()).digest()
-                paths = [paths[digest[0] % len(paths)]]
-            if left_out(state, fault) is None:
-                found += [Cell(state, fault, path) for path in paths]
+            if rotate:
+                drawn = hashlib.sha256(f"{state}/{fault}".encode()).digest()
+                paths = [paths[drawn[0] % 2], paths[2 + drawn[1] % 2]]
+                if fault in OF_SERVER:
+                    paths = [paths[drawn[2] % 2]]
+            found += [Cell(state, fault, path) for path in paths]
     return found
 
 
@@ -225,11 +235,13 @@ def _resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
 # -- running a cell --------------------------------------------------------------------------
 
 
-class Servers(NamedTuple):
-    """The servers of a run: faults of a process have one of their own."""
+class Stage(NamedTuple):
+    """Where cells are played: faults of a process have servers of their own."""
 
     plain: MariaDB
     tls: MariaDB
+    loop: Loop
+    """Of all asynchronous cells."""
 
 
 SLOW_ROWS = "SELECT seq, REPEAT('x', 200000), SLEEP(0.05) FROM seq_1_to_12"
@@ -241,10 +253,12 @@ LINES = b"".join(b"%05d\n" % n for n in range(11_050))
 class _Run:
     """One cell."""
 
-    def __init__(self, cell: Cell, servers: Servers) -> None:
+    def __init__(self, cell: Cell, stage: Stage) -> None:
         self.cell = cell
         self.state, self.fault = cell.state, cell.fault
-        self.server = servers.tls if self.state == "TLS" else servers.plain
+        self.server = stage.tls if self.state == "TLS" else stage.plain
+        self.sdk: Any = stage.loop if cell.path.startswith("async") else s2
+        """What has ``connect`` and ``create_pool``."""
         self.options: dict[str, Any] = dict(PATHS[cell.path])
         if self.state == "TLS":
             self.options["ssl_ca"] = self.server.ssl_ca
@@ -309,7 +323,7 @@ class _Run:
     @contextlib.contextmanager
     def pool(self, **options: Any) -> Iterator[Any]:
         """A pool of one, which must be as good as new when the cell is over."""
-        pool = s2.create_pool(
+        pool = self.sdk.create_pool(
             options.pop("url", self.url), min_size=0, max_size=1, **self.options, **options
         )
         try:
@@ -392,7 +406,7 @@ def _dns(run: _Run) -> str:
     run.limit = DEADLINE if run.fault == "black hole" else PATIENCE
     start = time.monotonic()
     try:
-        conn = s2.connect(url, connect_timeout=run.limit, **run.options)
+        conn = run.sdk.connect(url, connect_timeout=run.limit, **run.options)
     finally:
         run.seconds = time.monotonic() - start
     with conn:
@@ -405,7 +419,7 @@ def _tcp(run: _Run) -> str:
             port = listener.getsockname()[1]
         url = run.url.replace(f":{run.proxy.port}/", f":{port}/")
         with run.timed():
-            s2.connect(url, connect_timeout=DEADLINE, **run.options).close()
+            run.sdk.connect(url, connect_timeout=DEADLINE, **run.options).close()
         return "rows"
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
@@ -430,7 +444,7 @@ def _tcp(run: _Run) -> str:
                 with contextlib.suppress(BlockingIOError):
                     filler.connect(("127.0.0.1", port))
         with run.timed():
-            s2.connect(url, connect_timeout=DEADLINE, **run.options).close()
+            run.sdk.connect(url, connect_timeout=DEADLINE, **run.options).close()
     return "rows"
 
 
@@ -532,7 +546,7 @@ def _transaction(run: _Run) -> str:
 
 
 def _closing(run: _Run) -> str:
-    conn = s2.connect(run.url, **run.options)
+    conn = run.sdk.connect(run.url, **run.options)
     conn.query_timeout = run.limit
     run.arm("client")
     with run.timed():
@@ -543,7 +557,8 @@ def _closing(run: _Run) -> str:
 
 def _idle(run: _Run) -> str:
     resuming = None
-    with run.pool(check=s2.ConnectionPool.check_connection, query_timeout=run.limit) as pool:
+    check = run.sdk.ConnectionPool.check_connection
+    with run.pool(check=check, query_timeout=run.limit) as pool:
         with pool.connection() as conn:
             conn.query("SELECT 1")
         if run.fault in OF_SERVER:
@@ -556,13 +571,10 @@ def _idle(run: _Run) -> str:
         elif run.fault in ("cut", "reset", "half-close", "extra"):
             kind = Fault[run.fault.upper().replace("-", "_")]
             run.proxy.strike(kind)
-            opened = pool._idle[0]._opened()
+            idle = pool._idle[0]
             end = time.monotonic() + PATIENCE
-            from singlestoredb.pool import _is_quiet
-
-            while _is_quiet(pool._idle[0]) and time.monotonic() < end:
+            while _is_quiet(idle) and time.monotonic() < end:
                 time.sleep(0.001)
-            del opened
         else:
             run.arm("server", 0)
         try:
@@ -619,17 +631,19 @@ _PLAYS: dict[str, Callable[[_Run], str]] = {
 
 def run_all(
     chosen: Iterable[Cell],
-    servers: Servers,
+    plain: MariaDB,
+    tls: MariaDB,
     *,
     threads: int = 8,
     report: Callable[[Cell, Outcome], object] = lambda cell, outcome: None,
 ) -> dict[Cell, Outcome]:
     """Run cells; those that stop or kill a server have servers of their own, one cell at a time."""
     found: dict[Cell, Outcome] = {}
+    loop = Loop(2 * PATIENCE)
 
-    def one(cell: Cell, servers: Servers) -> None:
+    def one(cell: Cell, stage: Stage) -> None:
         try:
-            found[cell] = _Run(cell, servers).run()
+            found[cell] = _Run(cell, stage).run()
         except Exception as exc:
             found[cell] = Outcome(
                 f"{type(exc).__name__}: {exc}", 0.0, f"not a PEP 249 error: {exc!r}"
@@ -640,7 +654,7 @@ def run_all(
         if todo:
             with MariaDB() as plain, MariaDB(tls=True) as tls:
                 for cell in todo:
-                    one(cell, Servers(plain, tls))
+                    one(cell, Stage(plain, tls, loop))
 
     chosen = list(chosen)
     shared = [cell for cell in chosen if cell.fault not in OF_SERVER]
@@ -653,11 +667,14 @@ def run_all(
             apart.submit(in_turn, [cell for cell in chosen if cell.fault == fault])
             for fault in sorted(OF_SERVER)
         ]
-        work += [together.submit(one, cell, servers) for cell in shared]
+        work += [together.submit(one, cell, Stage(plain, tls, loop)) for cell in shared]
         for future in work:
             future.result()
         _hanging.set()
     _hanging.clear()
+    left = loop.close(PATIENCE)
+    if left:
+        raise AssertionError("tasks are left on the loop: " + ", ".join(left))
     gc.collect()
     return found
 
@@ -725,7 +742,8 @@ def page(found: dict[Cell, Outcome], wall: float) -> str:
         "",
         "`rows`: the right rows came. `closed`: closing raised nothing. `Op`: `OperationalError`,",
         "the connection is lost or the deadline over. `Int`: `InternalError`, what came is not",
-        "the protocol. `Data`: `DataError`. Two entries: pure Python / with the accelerator.",
+        "the protocol. `Data`: `DataError`. Four entries: pure Python / with the accelerator /",
+        "pure Python on an event loop / with the accelerator on an event loop.",
         "",
     ]
     names = list(STATES)
@@ -798,7 +816,7 @@ def main() -> int:
             print(" | ".join(cell), "->", *outcome, flush=True)  # noqa: T201 - a program's output
 
     with MariaDB() as plain, MariaDB(tls=True) as tls:
-        found = run_all(chosen, Servers(plain, tls), report=report)
+        found = run_all(chosen, plain, tls, report=report)
     bad = [cell for cell, outcome in found.items() if outcome.problem]
     wall = time.monotonic() - start
     print(f"{len(found)} cells in {wall:.1f} s, {len(bad)} with problems")  # noqa: T201
