@@ -44,7 +44,7 @@ def test_every_cell(mariadb: MariaDB, mariadb_tls: MariaDB) -> None:
     chosen = matrix.cells(rotate=True)
     assert len(chosen) >= 320
     threads, files = running(), descriptors()
-    found = matrix.run_all(chosen, mariadb, mariadb_tls)
+    found = matrix.run_all(chosen, mariadb, mariadb_tls, threads=16)
     wrong = [f"{' | '.join(cell)}: {p}" for cell, o in found.items() if (p := _wrong(cell, o))]
     assert not wrong, "\n".join(wrong)
     end = time.monotonic() + 30
