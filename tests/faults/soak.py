@@ -48,10 +48,17 @@ FAULTS: tuple[tuple[Fault, dict[str, Any]], ...] = (
 )
 
 
-class Soak:
-    """One run."""
+SENT, ACKNOWLEDGED, ROLLED_BACK = 1, 2, 4
+"""What the ledger knows of a number."""
 
-    def __init__(self, server: MariaDB, threads: int, size: int, seed: int) -> None:
+MOST_GROWTH = 1 << 20
+"""Bytes by which the resident memory may differ: malloc's own ups and downs."""
+
+
+class Soak:
+    """Runs over one server and one ledger, which takes as much memory at the end as at first."""
+
+    def __init__(self, server: MariaDB, threads: int, size: int, seed: int, most: int) -> None:
         self.server = server
         self.threads = threads
         self.size = size
@@ -62,9 +69,7 @@ class Soak:
         self.errors: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.struck = 0
-        self.sent: set[int] = set()
-        self.acknowledged: set[int] = set()
-        self.rolled_back: set[int] = set()
+        self.ledger = bytearray(most + 1)
         self._lock = threading.Lock()
 
     def run(self, statements: int) -> None:
@@ -140,18 +145,20 @@ class Soak:
         self._expect("stream", cursor.fetchall(), expected)
 
     def _insert(self, conn: s2.Connection, number: int) -> None:
-        with self._lock:
-            self.sent.add(number)
+        self.ledger[number] = SENT
         conn.query("INSERT INTO ledger VALUES (%s)", [number])
-        with self._lock:
-            self.acknowledged.add(number)
+        self.ledger[number] |= ACKNOWLEDGED
 
     def _rollback(self, conn: s2.Connection, number: int) -> None:
-        with self._lock:
-            self.rolled_back.add(number)
+        self.ledger[number] = ROLLED_BACK
         conn.begin()
         conn.query("INSERT INTO ledger VALUES (%s)", [number])
         conn.rollback()
+
+    @property
+    def entered(self) -> int:
+        """Rows that the server has acknowledged."""
+        return sum(bool(known & ACKNOWLEDGED) for known in self.ledger)
 
     def check(self) -> None:
         """Compare the ledger with the table."""
@@ -162,14 +169,21 @@ class Soak:
                 if conn.execute(sql, [self.server.user]).fetchall() == [(1,)]:
                     break
                 time.sleep(0.1)
-            found = {row[0] for row in conn.execute("SELECT id FROM ledger").fetchall()}
-        for what, numbers in (
-            ("acknowledged and not there", self.acknowledged - found),
-            ("there and never sent", found - self.sent),
-            ("there and rolled back", found & self.rolled_back),
-        ):
-            if numbers:
-                self.wrong.append(f"{len(numbers)} rows {what}: {sorted(numbers)[:5]}")
+            found = bytearray(len(self.ledger))
+            with conn.cursor("tuples", buffered=False) as cursor:
+                cursor.execute("SELECT id FROM ledger")
+                for (number,) in cursor:
+                    found[number] += 1
+        wrong: dict[str, list[int]] = {}
+        for number, (known, times) in enumerate(zip(self.ledger, found, strict=True)):
+            if known & ACKNOWLEDGED and not times:
+                wrong.setdefault("acknowledged and not there", []).append(number)
+            elif times and not known & SENT:
+                what = "there and rolled back" if known else "there and never sent"
+                wrong.setdefault(what, []).append(number)
+            elif times > 1:
+                wrong.setdefault("there more than once", []).append(number)
+        self.wrong += [f"{len(rows)} rows {what}: {rows[:5]}" for what, rows in wrong.items()]
 
 
 class Counts:
@@ -192,7 +206,8 @@ class Counts:
 def main() -> int:
     """Run it, and write what was seen."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--statements", type=int, default=50_000)
+    parser.add_argument("--statements", type=int, default=200_000)
+    parser.add_argument("--warm-up", type=int, default=50_000, help="statements before counting")
     parser.add_argument("--threads", type=int, default=50)
     parser.add_argument("--size", type=int, default=10, help="of the pool")
     parser.add_argument("--seed", type=int, default=1)
@@ -200,10 +215,11 @@ def main() -> int:
     options = parser.parse_args()
     with MariaDB() as server, contextlib.ExitStack() as stack:
         with s2.connect(server.url) as conn:
-            conn.query("CREATE TABLE ledger (id INT PRIMARY KEY) ENGINE=InnoDB")
-        soak = Soak(server, options.threads, options.size, options.seed)
+            conn.query("CREATE TABLE ledger (id INT, KEY (id)) ENGINE=InnoDB")
+        most = options.warm_up + options.statements + 2 * options.threads
+        soak = Soak(server, options.threads, options.size, options.seed, most)
         stack.callback(soak.check)
-        soak.run(options.statements)
+        soak.run(options.warm_up)
         soak.check()
         before = Counts()
         soak.done.clear()
@@ -224,7 +240,7 @@ def main() -> int:
         f"--seed {options.seed}`, "
         f"{datetime.date.today()}, {platform.machine()} with {os.cpu_count()} processors, Python "
         f"{platform.python_version()}: {options.threads} threads over a pool of {options.size}, "
-        f"after a warm-up of as many.",
+        f"after a warm-up of {options.warm_up}.",
         "",
         "| what | |",
         "|---|---|",
@@ -232,7 +248,7 @@ def main() -> int:
         f"| answered, every answer checked | {soak.done['answered']} |",
         f"| failed with an error of PEP 249 | {soak.done['failed']} |",
         f"| faults that struck | {soak.struck} |",
-        f"| rows entered in the ledger and found | {len(soak.acknowledged)} |",
+        f"| rows entered in the ledger and found | {soak.entered} |",
         f"| wrong answers, lost or unasked rows | {len(soak.wrong)} |",
         "",
         "| held, pool closed | after the warm-up | at the end |",
@@ -247,7 +263,12 @@ def main() -> int:
     print("\n".join([*lines, *soak.wrong[:20]]))  # noqa: T201 - a program's output
     if not options.dry:
         RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    held = after.descriptors > before.descriptors or after.threads > before.threads
+    held = (
+        after.descriptors > before.descriptors
+        or after.threads > before.threads
+        or after.objects > before.objects
+        or after.rss > before.rss + MOST_GROWTH
+    )
     return 1 if soak.wrong or held else 0
 
 
