@@ -95,6 +95,11 @@ class Table:
         return next((c for c in self.columns if c.auto_increment), None)
 
     @property
+    def computed_columns(self) -> list[ColumnDef]:
+        """Columns whose values follow from the others."""
+        return [c for c in self.columns if c.computed is not None]
+
+    @property
     def unique_keys(self) -> list[Key]:
         """PRIMARY and UNIQUE keys, the primary one first."""
         return sorted((k for k in self.keys if k.is_unique), key=lambda k: k.kind != "PRIMARY")

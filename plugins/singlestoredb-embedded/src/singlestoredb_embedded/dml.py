@@ -251,7 +251,10 @@ def store(
     names = ", ".join(quote_identifier(c.name) for c in columns)
     keys = table.unique_keys
     if not mode or not keys:
-        affected = _count(describe(table, lambda: run(f"INSERT INTO {target} ({names}) {source}")))
+        is_last = not ids.query_start and not table.computed_columns
+        runner = run.last if is_last else run
+        sql = f"INSERT INTO {target} ({names}) {source}"
+        affected = _count(describe(table, lambda: runner(sql)))
     else:
         typed = ", ".join(f"{quote_identifier(c.name)} {c.type.storage}" for c in columns)
         run(f"CREATE OR REPLACE TEMP TABLE s2_stage (n BIGINT, {typed})")
@@ -439,7 +442,7 @@ def _run_described(table: Table, run: Run, sql: str) -> list[tuple[Any, ...]]:
 
 def recompute(session: Session, table: Table, run: Run) -> None:
     """Bring computed columns up to date."""
-    computed = [c for c in table.columns if c.computed is not None]
+    computed = table.computed_columns
     if not computed:
         return
     translator = session.translator()

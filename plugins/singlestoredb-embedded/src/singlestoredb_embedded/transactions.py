@@ -22,14 +22,38 @@ if TYPE_CHECKING:
     from .locks import LockManager
 
 T = TypeVar("T")
-Run = Callable[[str], list[tuple[Any, ...]]]
-"""Runs one DuckDB statement and returns its rows."""
-
 REPLAY_LIMIT = 64 * 1024 * 1024
 """Characters of SQL kept for replay; beyond it an error loses the transaction."""
 
 _ATTEMPTS = 5
 """Times that a change is tried against a fresh snapshot when another writer was faster."""
+
+
+class Run:
+    """Runs DuckDB statements of one change and returns their rows.
+
+    A change outside of a transaction is one by itself, which begins with its first statement.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, in_transaction: bool) -> None:
+        self._connection = connection
+        self._in_transaction = in_transaction
+        self.begun = False
+        """Whether there is a transaction of this change to be ended."""
+        self.done: list[str] = []
+
+    def __call__(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one of the change's statements."""
+        if not self._in_transaction:
+            self._connection.execute("BEGIN")
+            self._in_transaction = self.begun = True
+        return self.last(sql)
+
+    def last(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run the change's last statement: if it is the first, DuckDB commits it by itself."""
+        rows = self._connection.execute(sql).fetchall()
+        self.done.append(sql)
+        return rows
 
 
 def is_conflict(exc: duckdb.Error) -> bool:
@@ -227,28 +251,19 @@ class Transaction:
         raise AssertionError("unreachable")
 
     def _attempt(self, work: Callable[[Run], T], no_replay: Callable[[], str | None]) -> T:
-        single = not self.active
-        done: list[str] = []
-
-        def run(sql: str) -> list[tuple[Any, ...]]:
-            rows = self.connection.execute(sql).fetchall()
-            done.append(sql)
-            return rows
-
-        if single:
-            self.connection.execute("BEGIN")
+        run = Run(self.connection, self.active)
         try:
             result = work(run)
-            if single:
+            if run.begun:
                 self.connection.execute("COMMIT")
         except BaseException as exc:
-            if single:
-                self._abandon()
-            else:
+            if self.active:
                 self._restore(exc)
+            elif run.begun:
+                self._abandon()
             raise
-        if not single:
-            self._remember(done, no_replay())
+        if self.active:
+            self._remember(run.done, no_replay())
         return result
 
     def _abandon(self) -> None:
