@@ -153,7 +153,9 @@ class FaultProxy:
         self.tls = (client_tls, server_tls)
         self._lock = threading.Lock()
         self._armed: list[Armed] = []
-        self._links: list[_Link] = []
+        self._links: set[_Link] = set()
+        self.connections = 0
+        """How many connections came so far."""
         self._closed = False
         self.accepts = True
         """Whether a connection to the server is made for who comes; otherwise they wait."""
@@ -172,11 +174,6 @@ class FaultProxy:
         login = parts.netloc.rpartition("@")[0]
         where = f"{self.host}:{self.port}"
         return urlunsplit(parts._replace(netloc=f"{login}@{where}" if login else where))
-
-    @property
-    def connections(self) -> int:
-        """How many connections came so far."""
-        return len(self._links)
 
     def arm(
         self,
@@ -219,7 +216,7 @@ class FaultProxy:
 
     def strike(self, fault: Fault, sender: Direction = "server", data: bytes = _OK) -> None:
         """Do CUT, RESET, HALF_CLOSE, BLACK_HOLE or EXTRA now, to all idle connections."""
-        for link in list(self._links):
+        for link in self._living():
             link.orders.append((fault, sender, data))
             link.wake()
 
@@ -242,9 +239,18 @@ class FaultProxy:
                 if self._closed:
                     client.close()
                     return
-                link = _Link(self, client, len(self._links))
-                self._links.append(link)
+                link = _Link(self, client, self.connections)
+                self._links.add(link)
+                self.connections += 1
             link.thread.start()
+
+    def _living(self) -> list[_Link]:
+        with self._lock:
+            return list(self._links)
+
+    def _forget(self, link: _Link) -> None:
+        with self._lock:
+            self._links.discard(link)
 
     def close(self) -> None:
         """End everything.  Idempotent."""
@@ -254,9 +260,10 @@ class FaultProxy:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
-        for link in self._links:
+        living = self._living()
+        for link in living:
             link.end()
-        for link in self._links:
+        for link in living:
             link.thread.join(10)
 
     def __enter__(self) -> FaultProxy:
@@ -334,6 +341,7 @@ class _Link:
             for sock in (self._client, self._server, self._waker, self._woken):
                 if sock is not None:
                     sock.close()
+            self._proxy._forget(self)
 
     # -- reading --
 
