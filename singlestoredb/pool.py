@@ -74,13 +74,15 @@ class _Waiter:
 class _Member:
     """What the pool knows of one of its connections."""
 
-    __slots__ = ("expires", "generation", "lent_at", "owner", "since")
+    __slots__ = ("expires", "generation", "lent_at", "owner", "process", "since")
 
     def __init__(self, owner: object, expires: float, generation: int) -> None:
         self.owner = owner
         """Stands for the pool, which must not be kept alive by its connections."""
         self.expires = expires
         self.generation = generation
+        self.process = os.getpid()
+        """The process whose pool counts it: a forked child has the objects, but not the sockets."""
         self.lent_at = 0.0
         self.since = 0.0
         """When it was returned."""
@@ -438,6 +440,9 @@ class ConnectionPool:
             )
         in_use = conn._lock.locked()
         ready = _taken_from(conn)
+        if member.process != os.getpid():
+            _close(ready)
+            return
         self._count(usage_ms=(monotonic() - member.lent_at) * 1000)
         usable = (
             not in_use

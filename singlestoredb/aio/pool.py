@@ -13,6 +13,7 @@
 * A connection is made ready for the next caller behind the one that returned it, who does not wait:
   a cancelled statement is cleaned up, what is left of a result is dropped, an open transaction is
   rolled back.  Where that fails the connection is closed.
+* A forked child has the pool closed, and may open it on a loop of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
@@ -77,6 +80,9 @@ class AsyncConnectionPool:
     """
 
     _closed = True
+    _forked = False
+    """Whether it was open when this process was forked."""
+    _loop: asyncio.AbstractEventLoop
 
     def __init__(
         self,
@@ -111,6 +117,11 @@ class AsyncConnectionPool:
         self._reset = reset
         self._arguments = {"host": host, **kwargs}
         self._token = object()
+        self._start_afresh()
+        _pools.add(self)
+
+    def _start_afresh(self) -> None:
+        """Know of no connection; also in a forked child, where all of them are the parent's."""
         self._idle: deque[AsyncConnection] = deque()
         self._waiters: deque[asyncio.Future[AsyncConnection | None]] = deque()
         """Callers who wait; what they get is a connection, or room to make one."""
@@ -133,14 +144,23 @@ class AsyncConnectionPool:
 
     async def open(self, wait: bool = False, timeout: float = 30.0) -> None:
         """Open the pool; with ``wait``, return when it has ``min_size`` connections."""
+        if not self._closed and self._loop.is_closed():
+            self._abandon()
         if self._closed:
-            self._closed = False
+            self._closed = self._forked = False
             self._loop = asyncio.get_running_loop()
             self._wake = asyncio.Event()
             self._changed = asyncio.Event()
             self._upkeep_task = self._behind(self._maintain())
         if wait:
             await self.wait(timeout)
+
+    def _abandon(self) -> None:
+        """Let go of everything: the loop ended, and nothing of it can be used on any other."""
+        for conn in self._idle:
+            conn.terminate()
+        self._start_afresh()
+        self._closed = True
 
     async def wait(self, timeout: float = 30.0) -> None:
         """Wait until the pool has ``min_size`` connections.
@@ -170,6 +190,10 @@ class AsyncConnectionPool:
         """
         if self._closed:
             return
+        if self._loop.is_closed():
+            self._abandon()
+            return
+        self._check_open()
         self._closed = True
         waiters, idle = list(self._waiters), list(self._idle)
         self._waiters.clear()
@@ -209,11 +233,24 @@ class AsyncConnectionPool:
                     conn.terminate()
 
     def _is_closed(self) -> PoolClosed:
+        if self._forked:
+            return PoolClosed(
+                None,
+                f"the pool {self.name!r} was opened before this process was forked",
+                hint="open it in the child",
+            )
         return PoolClosed(None, f"the pool {self.name!r} is not open")
 
     def _check_open(self) -> None:
         if self._closed:
             raise self._is_closed()
+        if asyncio.get_running_loop() is not self._loop:
+            raise ProgrammingError(
+                None,
+                f"the pool {self.name!r} belongs to another event loop, the one that was running "
+                "when it was opened",
+                hint="give each loop a pool of its own, or close this one on its loop",
+            )
 
     def _behind(self, running: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something in the background."""
@@ -413,9 +450,12 @@ class AsyncConnectionPool:
                 if conn._returned
                 else f"the connection was not lent by the pool {self.name!r}",
             )
+        ready = _taken_from(conn)
+        if member.process != os.getpid():
+            ready.terminate()
+            return
         now = monotonic()
         self._stats["usage_ms"] += (now - member.lent_at) * 1000
-        ready = _taken_from(conn)
         opened = ready._driver_connection
         if (
             self._reset is None
@@ -702,3 +742,21 @@ def create_async_pool(
         reset=reset,
         **kwargs,
     )
+
+
+_pools: weakref.WeakSet[AsyncConnectionPool] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for pool in list(_pools):
+        if pool._closed:
+            continue
+        for task in pool._tasks:
+            # Nothing will ever run it here; asyncio would complain of that at the end.
+            task._log_destroy_pending = False  # type: ignore[attr-defined] # as asyncio.gather does
+        pool._start_afresh()
+        pool._closed = pool._forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

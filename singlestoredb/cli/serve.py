@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from singlestoredb.exceptions import Error
@@ -18,7 +20,7 @@ from singlestoredb_hookspecs import ServerRequest
     "-o", "--option", "pairs", multiple=True, metavar="KEY=VALUE", help="Options of that server."
 )
 def serve(name: str, path: str | None, host: str, port: int, pairs: tuple[str, ...]) -> None:
-    """Run the local server NAME, print its URLs and wait for Ctrl-C.
+    """Run the local server NAME, print its URLs and wait for Ctrl-C or SIGTERM.
 
     "s2 plugins list --family servers" shows which there are.
     """
@@ -31,6 +33,9 @@ def serve(name: str, path: str | None, host: str, port: int, pairs: tuple[str, .
         )
     except Error as exc:
         raise click.ClickException(exc.errmsg or str(exc)) from None
+    # To be asked to end is no error: the server is stopped in order, and the exit status is 0.
+    numbers = [getattr(signal, n) for n in ("SIGTERM", "SIGHUP") if hasattr(signal, n)]
+    before = [(number, signal.signal(number, _interrupted)) for number in numbers]
     try:
         for protocol, url in server.urls.items():
             click.echo(f"{protocol}\t{url}")
@@ -41,6 +46,12 @@ def serve(name: str, path: str | None, host: str, port: int, pairs: tuple[str, .
         click.echo("stopping", err=True)
     finally:
         server.stop()
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _interrupted(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _pair(text: str) -> tuple[str, str]:

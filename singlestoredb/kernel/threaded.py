@@ -37,6 +37,10 @@ IN_USE = (
     "the connection is at work for another task: give each task a connection of its own, "
     "or let it wait for one (singlestoredb.aio.AsyncConnectionPool)"
 )
+OTHER_LOOP = (
+    "the connection belongs to another event loop, the one that was running when it was opened: "
+    "connect on this one"
+)
 CANCELLED = "the statement was cancelled: there is nothing left to read"
 
 

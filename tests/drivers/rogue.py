@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 CAPABILITIES = 0x0FFFF7FF & ~0x0800 & ~0x01000000  # everything but TLS and DEPRECATE_EOF
 
@@ -147,3 +149,31 @@ def rogue(play: Callable[[Session], None]) -> Iterator[str]:
         thread.join(5)
     if failures:
         raise failures[0]
+
+
+# -- files that are opened -------------------------------------------------------------------
+
+_watching: set[int] = set()
+"""Threads that are watched; 0 stands for all of them."""
+_opened: list[str] = []
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and _watching and (0 in _watching or threading.get_ident() in _watching):
+        _opened.append(str(arguments[0]))
+
+
+sys.addaudithook(_audit)
+
+
+@contextmanager
+def no_file_opened(everywhere: bool = False) -> Iterator[None]:
+    """Fail when this thread, or any with ``everywhere``, opens a file that is no Python module."""
+    _opened.clear()
+    who = 0 if everywhere else threading.get_ident()
+    _watching.add(who)
+    try:
+        yield
+    finally:
+        _watching.discard(who)
+    assert not [name for name in _opened if not name.endswith((".py", ".pyc", ".so"))]

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import struct
-import sys
-import threading
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,19 @@ from singlestoredb_plugins.mysql import accelerated
 from singlestoredb_plugins.mysql.infile import named_files
 
 from . import rogue as rogues
-from .rogue import CAPABILITIES, EOF, OK, Session, column, error, greeting, result, rogue, row
+from .rogue import (
+    CAPABILITIES,
+    EOF,
+    OK,
+    Session,
+    column,
+    error,
+    greeting,
+    no_file_opened,
+    result,
+    rogue,
+    row,
+)
 
 INT = column("a", 3)
 HUGE = b"\xfe" + b"\xff" * 8
@@ -349,29 +358,6 @@ def test_rows_without_end_take_no_more_memory_than_is_kept() -> None:
 
 
 # -- files -----------------------------------------------------------------------------------
-
-_watching = threading.local()
-_opened: list[str] = []
-
-
-def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open" and getattr(_watching, "on", False):
-        _opened.append(str(arguments[0]))
-
-
-sys.addaudithook(_audit)
-
-
-@contextmanager
-def no_file_opened() -> Iterator[None]:
-    """Fail when this thread opens a file that is no Python module."""
-    _opened.clear()
-    _watching.on = True
-    try:
-        yield
-    finally:
-        _watching.on = False
-    assert not [name for name in _opened if not name.endswith((".py", ".pyc", ".so"))]
 
 
 def asking_for(path: Path, told: list[bytes]) -> Callable[[Session], None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 
 from singlestoredb.deadline import timed_out
@@ -20,7 +21,7 @@ from . import errors
 from .columns import Decoders
 from .results import HTTPResult, outcome, result_sets
 from .statements import Binder, returns_rows, used_database
-from .transport import Timeouts, Transport, check_supported, is_timeout
+from .transport import Transport, check_supported, is_timeout
 
 _API = "/api/v2/"
 
@@ -48,6 +49,7 @@ class HTTPConnection:
     capabilities = (
         DriverCapability.MULTI_RESULTS
         | DriverCapability.BINDS_PARAMETERS
+        | DriverCapability.ABORT
         | DriverCapability.STORED_PROCEDURES
         | DriverCapability.TYPED_RESULTS
         | DriverCapability.VECTORS
@@ -76,9 +78,8 @@ class HTTPConnection:
         Until then, a silent server is one that cannot be connected to: the time for connecting
         bounds its answer.
         """
-        limit = self._params.connect_timeout
         try:
-            result = self._send("SELECT @@version", None, (limit, limit))
+            result = self._send("SELECT @@version", None, self._params.connect_timeout)
         except OperationalError as exc:
             if exc.errno != errors.CR_SERVER_LOST:
                 raise
@@ -113,16 +114,17 @@ class HTTPConnection:
         if request.infile_stream is not None:
             raise NotSupportedError(None, "the Data API does not support LOAD DATA LOCAL")
         limit = request.timeout
-        if limit is None or limit >= (self._params.read_timeout or float("inf")):
+        if limit is None:
             return self._send(request.sql, request.args)
+        end = monotonic() + limit
         try:
-            return self._send(request.sql, request.args, (self._params.connect_timeout, limit))
+            return self._send(request.sql, request.args, limit)
         except OperationalError as exc:
-            if exc.__cause__ is None or not is_timeout(exc.__cause__):
+            if exc.__cause__ is None or not is_timeout(exc.__cause__) or monotonic() < end:
                 raise
             raise timed_out(limit, self) from exc
 
-    def _send(self, sql: str, args: Any, timeouts: Timeouts | None = None) -> HTTPResult:
+    def _send(self, sql: str, args: Any, within: float | None = None) -> HTTPResult:
         body: dict[str, Any] = {"sql": sql}
         if args is not None:
             body["sql"], bound = self._binder.bind(sql, args)
@@ -135,7 +137,7 @@ class HTTPConnection:
             data = _dumps(body)
         except (TypeError, ValueError) as exc:  # lone surrogates
             raise errors.unsendable(exc) from exc
-        answer = self._transport.post(_API + ("query/tuples" if rows else "exec"), data, timeouts)
+        answer = self._transport.post(_API + ("query/tuples" if rows else "exec"), data, within)
         if rows:
             return result_sets(_parsed(answer), self._decoders, self._params)
         result = outcome(_parsed(answer), self._decoders)
@@ -188,6 +190,10 @@ class HTTPConnection:
     def cancel(self) -> None:
         """Raise ``NotSupportedError``: a request has no number to KILL."""
         raise NotSupportedError(None, "the Data API does not support cancelling")
+
+    def abort(self) -> None:
+        """Break the connection, from any thread."""
+        self._transport.abort()
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -7,13 +7,17 @@ hand credentials to somebody else.
 
 from __future__ import annotations
 
+import http.client
+import io
 import os
 import re
+import socket
 import ssl
 import traceback
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +26,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from singlestoredb._version import __version__
+from singlestoredb.dialing import dial, left
 from singlestoredb.exceptions import Error, InterfaceError, NotSupportedError, OperationalError
 from singlestoredb_hookspecs import ConnectionParams
 
@@ -34,7 +39,29 @@ _ERROR_BYTES = 65_536
 """Bytes that are read of an error's body."""
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[\w.-]+)?")
 
-Timeouts = tuple[float, float | None]
+_NEVER = float("inf")
+
+
+class _Limits:
+    """How long the request that is under way may take; its connection looks here."""
+
+    def __init__(self, params: ConnectionParams) -> None:
+        self.connecting = params.connect_timeout
+        """Seconds for the host's name, all of its addresses and TLS together."""
+        self.reading = params.read_timeout
+        """Seconds to wait for bytes, each time."""
+        self.writing = params.write_timeout
+        """Seconds to wait until bytes can be sent, each time."""
+        self.end = _NEVER
+        """When the request must be over, by ``time.monotonic``."""
+        self.sock: socket.socket | None = None
+        """The socket that was opened last."""
+
+    def wait(self, seconds: float | None) -> float | None:
+        """Return the seconds for one wait that may take ``seconds``; raise ``TimeoutError``."""
+        if self.end == _NEVER:
+            return seconds
+        return min(_NEVER if seconds is None else seconds, left(self.end))
 
 
 class Transport:
@@ -48,7 +75,7 @@ class Transport:
         self.where = f"{name}:{port}"
         """Host and port, for people."""
         self._base = f"{scheme}://{self.where}"
-        self._timeouts: Timeouts = (params.connect_timeout, params.read_timeout)
+        self._limits = _Limits(params)
         context = None
         if scheme == "https":
             context = _tls_context(params)
@@ -60,7 +87,7 @@ class Transport:
         session.auth = _leave_as_it_is
         session.headers.clear()
         session.headers.update(_headers(params))
-        session.mount(f"{scheme}://", _Adapter(params, context))
+        session.mount(f"{scheme}://", _Adapter(params, context, self._limits))
 
     @property
     def is_open(self) -> bool:
@@ -70,39 +97,62 @@ class Transport:
     def close(self) -> None:
         """Close all connections.  Idempotent."""
         session, self._session = self._session, None
+        self._limits.sock = None
         if session is not None:
             session.close()
 
-    def get(self, path: str, timeouts: Timeouts | None = None) -> bytes:
-        """Return the body of a successful GET."""
-        return self._request("GET", path, None, timeouts)
+    def abort(self) -> None:
+        """End the wait of whoever sends or receives, from any thread, and send nothing more.
 
-    def post(self, path: str, body: bytes, timeouts: Timeouts | None = None) -> bytes:
-        """Return the body of a successful POST of JSON."""
-        return self._request("POST", path, body, timeouts)
+        That one closes the socket: its number must not be given to another file while it is used.
+        """
+        self._session = None
+        sock = self._limits.sock
+        if sock is not None:
+            with suppress(OSError):
+                # Not SSLSocket's: it would take the TLS state from under the reader.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    def _request(
-        self, method: str, path: str, body: bytes | None, timeouts: Timeouts | None
-    ) -> bytes:
-        if self._session is None:
+    def get(self, path: str, within: float | None = None) -> bytes:
+        """Return the body of a successful GET, which may take ``within`` seconds in all."""
+        return self._request("GET", path, None, within)
+
+    def post(self, path: str, body: bytes, within: float | None = None) -> bytes:
+        """Return the body of a successful POST of JSON, the same way."""
+        return self._request("POST", path, body, within)
+
+    def _request(self, method: str, path: str, body: bytes | None, within: float | None) -> bytes:
+        session, limits = self._session, self._limits
+        if session is None:
             raise InterfaceError(2048, "The connection has been closed")
-        with self._translated():
-            response = self._session.request(
-                method,
-                self._base + path,
-                data=body,
-                timeout=timeouts or self._timeouts,
-                allow_redirects=False,
-                stream=True,
-            )
-            # Left unread, whatever the reason, its connection is closed rather than used again.
-            with response:
-                if response.status_code == 200:
-                    return _received(response)
-                if 300 <= response.status_code < 400:
-                    raise self._redirected(response)
-                part = response.raw.read(_ERROR_BYTES, decode_content=False)
-                raise errors.from_status(response.status_code, part.decode("utf-8", "replace"))
+        limits.end = _NEVER if within is None else monotonic() + within
+        try:
+            with self._translated():
+                return self._answer(session, method, path, body)
+        finally:
+            if self._session is None:  # it was aborted meanwhile
+                session.close()
+
+    def _answer(
+        self, session: requests.Session, method: str, path: str, body: bytes | None
+    ) -> bytes:
+        limits = self._limits
+        response = session.request(
+            method,
+            self._base + path,
+            data=body,
+            timeout=(limits.connecting, limits.reading),
+            allow_redirects=False,
+            stream=True,
+        )
+        # Left unread, whatever the reason, its connection is closed rather than used again.
+        with response:
+            if response.status_code == 200:
+                return _received(response)
+            if 300 <= response.status_code < 400:
+                raise self._redirected(response)
+            part = response.raw.read(_ERROR_BYTES, decode_content=False)
+            raise errors.from_status(response.status_code, part.decode("utf-8", "replace"))
 
     def _redirected(self, response: requests.Response) -> OperationalError:
         try:
@@ -336,7 +386,9 @@ def _tls_context(params: ConnectionParams) -> ssl.SSLContext:
 class _Adapter(HTTPAdapter):
     """Connections as the parameters ask for them."""
 
-    def __init__(self, params: ConnectionParams, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, params: ConnectionParams, context: ssl.SSLContext | None, limits: _Limits
+    ) -> None:
         options: dict[str, Any] = {}
         if context is not None:
             options["ssl_context"] = context
@@ -354,7 +406,7 @@ class _Adapter(HTTPAdapter):
         default = urllib3.connection.HTTPConnection.default_socket_options
         options["socket_options"] = [*default, *own]
         self._options = options
-        self._write_timeout = params.write_timeout
+        self._limits = limits
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(
@@ -362,10 +414,9 @@ class _Adapter(HTTPAdapter):
     ) -> None:
         """Make the pool; requests calls it."""
         super().init_poolmanager(connections, maxsize, block, **kwargs, **self._options)
-        timeout = self._write_timeout
         self.poolmanager.pool_classes_by_scheme = {
-            "http": _pool(urllib3.HTTPConnectionPool, timeout),
-            "https": _pool(urllib3.HTTPSConnectionPool, timeout),
+            "http": _pool(urllib3.HTTPConnectionPool, self._limits),
+            "https": _pool(urllib3.HTTPSConnectionPool, self._limits),
         }
 
     def close(self) -> None:
@@ -389,29 +440,109 @@ class _Adapter(HTTPAdapter):
         """Do the same for older versions of requests."""
 
 
-def _pool(base: Any, write_timeout: float | None) -> Any:
-    """Return a class of pools whose connections send under ``write_timeout``.
+def _pool(base: Any, limits: _Limits) -> Any:
+    """Return a class of pools whose connections keep to the limits.
 
-    urllib3 would let the time for connecting limit sends, too.
+    urllib3 bounds each address and each read by itself, and sends by the time for connecting: a
+    name that is not resolved, or an answer that comes drop by drop, would be waited for without
+    end.
     """
 
     class Connection(base.ConnectionCls):  # type: ignore[misc] # chosen at run time
         def connect(self) -> None:
-            super().connect()
-            self.sock.settimeout(write_timeout)
+            try:
+                super().connect()
+            except TimeoutError as exc:
+                raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from exc
+            limits.sock = self.sock
+            self.sock.settimeout(limits.writing)
             # urllib3 would warn at each request of a connection whose certificate was not
             # verified; that was asked for.
             self.is_verified = True
 
+        def _new_conn(self) -> socket.socket:
+            # What urllib3 calls for a connected socket, before TLS.
+            end = min(monotonic() + limits.connecting, limits.end)
+            bind_address = self.source_address[0] if self.source_address else None
+            try:
+                sock = dial(self.host, self.port, end, bind_address)
+                try:
+                    for option in self.socket_options or ():
+                        sock.setsockopt(*option)
+                    # A TLS handshake takes this as the time for all of it.
+                    sock.settimeout(left(end))
+                except BaseException:
+                    sock.close()
+                    raise
+            except TimeoutError:
+                raise
+            except OSError as exc:
+                raise urllib3.exceptions.NewConnectionError(self, str(exc)) from exc
+            return sock
+
         def request(self, *args: Any, **kwargs: Any) -> None:
             if self.sock is not None:
-                self.sock.settimeout(write_timeout)
+                self.sock.settimeout(limits.writing)
             super().request(*args, **kwargs)
+
+        def send(self, data: Any) -> None:
+            if self.sock is None or limits.end == _NEVER or not isinstance(data, bytes):
+                super().send(data)
+                return
+            rest = memoryview(data)
+            while rest:
+                self.sock.settimeout(limits.wait(limits.writing))
+                rest = rest[self.sock.send(rest) :]
+
+        @staticmethod
+        def response_class(sock: Any, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
+            return http.client.HTTPResponse(_Source(sock, limits), *args, **kwargs)  # type: ignore[arg-type] # what it calls is there
 
     class Pool(base):  # type: ignore[misc] # chosen at run time
         ConnectionCls = Connection
 
     return Pool
+
+
+class _Source:
+    """What http.client's response takes for a socket."""
+
+    def __init__(self, sock: socket.socket, limits: _Limits) -> None:
+        self._sock = sock
+        self._limits = limits
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        """Return what the response is read from."""
+        return io.BufferedReader(_Reads(self._sock, self._limits))
+
+
+class _Reads(io.RawIOBase):
+    """The bytes of a socket, until the request's time is over."""
+
+    def __init__(self, sock: socket.socket, limits: _Limits) -> None:
+        super().__init__()
+        self._sock = sock
+        self._limits = limits
+        # The socket stays open until this is closed, even if its connection is before.
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        """Return true."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Receive."""
+        limits = self._limits
+        if limits.end != _NEVER:
+            self._sock.settimeout(limits.wait(limits.reading))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        try:
+            self._raw.close()
+        finally:
+            super().close()
 
 
 def check_supported(params: ConnectionParams) -> None:

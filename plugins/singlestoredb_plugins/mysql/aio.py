@@ -31,6 +31,7 @@ from singlestoredb.kernel.threaded import (
     CANCELLED,
     CLEAN_SECONDS,
     IN_USE,
+    OTHER_LOOP,
     in_thread,
 )
 from singlestoredb_hookspecs import (
@@ -313,6 +314,8 @@ class AsyncMySQLConnection:
         """Have the connection for one exchange; :meth:`_done` gives it back."""
         if self._busy:
             raise ProgrammingError(None, IN_USE)
+        if not self._flow.is_mine:
+            raise ProgrammingError(None, OTHER_LOOP)
         self._busy = True
         try:
             if self._cleaning is not None:
@@ -622,6 +625,8 @@ class AsyncMySQLConnection:
         """Run one statement."""
         if self._busy:
             raise ProgrammingError(None, IN_USE)
+        if not self._flow.is_mine:
+            raise ProgrammingError(None, OTHER_LOOP)
         self._busy = True
         try:
             if self._cleaning is not None:

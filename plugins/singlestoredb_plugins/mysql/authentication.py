@@ -11,6 +11,7 @@ from pymysql.charset import charset_by_name
 from pymysql.connections import Connection as PyMySQLConnection
 from pymysql.constants import CLIENT
 
+from singlestoredb.dialing import left
 from singlestoredb.exceptions import Error, InternalError, NotSupportedError
 from singlestoredb_hookspecs import ConnectionParams
 
@@ -18,7 +19,6 @@ from . import errors
 from .handshake import (
     Greeting,
     attributes,
-    left,
     open_socket,
     password,
     tls_context,

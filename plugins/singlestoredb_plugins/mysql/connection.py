@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from threading import Lock
 
+from singlestoredb.dialing import left
 from singlestoredb.exceptions import (
     DataError,
     Error,
@@ -86,7 +87,7 @@ class MySQLConnection:
         )
         try:
             # A server that falls silent now is one that cannot be connected to, too.
-            seconds = handshake.left(greeting.deadline)
+            seconds = left(greeting.deadline)
             self.wire.limit_reading(min(seconds, params.read_timeout or seconds))
             self._set_up()
             self.wire.limit_reading(params.read_timeout)

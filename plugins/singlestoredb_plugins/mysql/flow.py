@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -32,6 +33,18 @@ def _buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
         buffer = _buffers[loop] = memoryview(bytearray(RECEIVE_SIZE))
     return buffer
 
+
+_forks = 0
+"""How often this process is a fork's child: what was opened before that is the parent's."""
+
+
+def _after_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 _LATER = (BlockingIOError, InterruptedError, ssl.SSLWantReadError)
 
@@ -61,10 +74,16 @@ class Flow:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._waiter: asyncio.Future[None] | None = None
+        self._forks = _forks
         self._registered = False
         self._buffer = _buffer(self._loop)
         self.expects = False
         """Whether an answer is under way: what comes without one ends the connection."""
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether the running loop is the one that it belongs to."""
+        return asyncio.get_running_loop() is self._loop
 
     @property
     def is_open(self) -> bool:
@@ -152,6 +171,8 @@ class Flow:
         sock = self._socket
         if sock is None:
             raise errors.gone("the connection was closed")
+        if self._forks != _forks:
+            raise errors.gone("the connection is that of the process which was forked")
         try:
             sent = sock.send(data)
         except (*_LATER, ssl.SSLWantWriteError):
@@ -190,6 +211,12 @@ class Flow:
     def abort(self) -> None:
         """Close the socket without a word.  Idempotent; from any thread, also without the loop."""
         if self._socket is None:
+            return
+        if self._forks != _forks:
+            # The loop watches through a descriptor that it shares with the parent's, which must not
+            # lose sight of its socket.
+            self._socket.close()
+            self._socket = None
             return
         if threading.get_ident() != self._thread and not self._loop.is_closed():
             # Garbage is collected on any thread; the loop is for its own only.

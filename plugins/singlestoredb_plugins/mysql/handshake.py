@@ -15,12 +15,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import threading
 from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from singlestoredb._version import __version__
+from singlestoredb.dialing import dial, left, opened
 from singlestoredb_hookspecs import ConnectionParams
 
 from . import login
@@ -63,14 +63,6 @@ def connect(params: ConnectionParams) -> Greeting:
     return authentication.connect(params, encoding, done, deadline)
 
 
-def left(deadline: float) -> float:
-    """Return the seconds until a deadline; raise ``TimeoutError`` when it is over."""
-    seconds = deadline - monotonic()
-    if seconds <= 0:
-        raise TimeoutError("timed out")
-    return seconds
-
-
 def codec(charset: str) -> str:
     """Return Python's name of a MySQL character set; raise ``NotSupportedError`` for none."""
     if charset == "utf8mb4":
@@ -90,18 +82,8 @@ def open_socket(
 ) -> socket.socket:
     """Return a connected socket by the deadline; raise ``OSError``."""
     if unix_socket:
-        return _opened(socket.AF_UNIX, unix_socket, left(deadline))
-    addresses = _addresses(host, port, deadline)
-    source = (bind_address, 0) if bind_address else None
-    for number, (family, _, _, _, address) in enumerate(addresses, 1):
-        try:
-            # An address that does not answer leaves the others their share of the time.
-            seconds = left(deadline) / (len(addresses) - number + 1)
-            sock = _opened(family, address, seconds, source)
-            break
-        except OSError:
-            if number == len(addresses):
-                raise
+        return opened(socket.AF_UNIX, unix_socket, left(deadline))
+    sock = dial(host, port, deadline, bind_address)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if params.keepalive is not None:
@@ -110,50 +92,6 @@ def open_socket(
         for option, value in options.items():
             sock.setsockopt(level, option, value)
     return sock
-
-
-def _opened(
-    family: int, address: Any, seconds: float, source: tuple[str, int] | None = None
-) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(seconds)
-        if source is not None:
-            sock.bind(source)
-        sock.connect(address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _addresses(host: str, port: int, deadline: float) -> list[Any]:
-    """Return what ``getaddrinfo`` says of a host, by the deadline.
-
-    Nothing can interrupt that function: a name is asked for in a thread, which is left behind when
-    it takes too long.
-    """
-    found: list[Any] = []
-
-    def ask(flags: int = 0) -> None:
-        try:
-            found.append(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, flags))
-        except (OSError, UnicodeError) as exc:
-            found.append(exc)
-
-    ask(socket.AI_NUMERICHOST)
-    if isinstance(found[0], Exception):
-        found.clear()
-        asking = threading.Thread(target=ask, name="singlestoredb-resolver", daemon=True)
-        asking.start()
-        asking.join(left(deadline))
-    if not found:
-        raise TimeoutError(f"the name {host!r} was not resolved in time")
-    if isinstance(found[0], UnicodeError):
-        raise OSError(f"{host!r} is not the name of a host")
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return list(found[0])
 
 
 _PROBES = 3

@@ -12,6 +12,7 @@ import socket
 import struct
 from typing import NamedTuple
 
+from singlestoredb.dialing import left
 from singlestoredb_hookspecs import ConnectionParams
 
 from . import errors, handshake
@@ -119,7 +120,7 @@ def _receive(sock: socket.socket, deadline: float) -> bytes:
     """Receive a packet, or as much of a long one as shows that it is none of ours."""
     data = b""
     while len(data) < 4 or len(data) < min(4 + int.from_bytes(data[:3], "little"), _GREETING_MOST):
-        sock.settimeout(handshake.left(deadline))
+        sock.settimeout(left(deadline))
         part = sock.recv(_GREETING_MOST)
         if not part:
             raise ConnectionError("the server closed the connection")

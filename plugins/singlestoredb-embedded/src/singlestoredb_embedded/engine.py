@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import itertools
 import os
 import threading
@@ -56,6 +57,8 @@ class Engine:
         self.constants: dict[Any, list[bytes]] = {}
         """Rows of constant queries as a front sends them, by query."""
         self.globals: dict[str, Any] = dict(GLOBAL_DEFAULTS)
+        self.process = os.getpid()
+        """The process that opened it, and the only one that may touch DuckDB's state of it."""
         self.users = 0
         """Sessions that hold the engine open."""
         self.sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
@@ -129,7 +132,8 @@ class Engine:
 
     def close(self) -> None:
         """Close the file."""
-        self.root.close()
+        if self.process == os.getpid():
+            self.root.close()
 
     def release(self) -> None:
         """Give up one use; the last one closes the file."""
@@ -169,6 +173,15 @@ def open_engine(path: str | None, name: str | None) -> Engine:
     with _engines_lock:
         engine = _engines.get(key)
         if engine is None:
+            if key in _inherited:
+                raise OperationalError(
+                    1030,
+                    f"The database file {path!r} is in use by the process that this one was forked "
+                    "from",
+                    "HY000",
+                    hint="close it before the fork, start the child by spawn, or let both programs "
+                    "use one process that serves it",
+                )
             engine = Engine(key, path)
             _engines[key] = engine
         engine.users += 1
@@ -185,3 +198,25 @@ def _close_all() -> None:
         for session in list(engine.sessions.values()):
             session.abandon()
         engine.close()
+
+
+_inherited: dict[str, Engine] = {}
+"""What the parent of a fork had open, by its file.  DuckDB's threads did not survive the fork, and
+its locks may be held for ever: in the child nothing may be done with it, not even to free it."""
+
+
+def _after_fork() -> None:
+    global _engines_lock
+    _engines_lock = threading.Lock()
+    for key, engine in _engines.items():
+        keep = ctypes.pythonapi.Py_IncRef
+        keep(ctypes.py_object(engine.root))  # the end of the interpreter would free it
+        for session in engine.sessions.values():
+            keep(ctypes.py_object(session.connection))
+        if engine.path is not None:
+            _inherited[key] = engine
+    _engines.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
