@@ -45,7 +45,7 @@ from singlestoredb_hookspecs import (
 from . import accelerated, errors, infile
 from .accelerated import AcceleratedConnection, AcceleratedResult
 from .connection import MySQLConnection
-from .fed import FedReader, SequenceError
+from .fed import FedReader, MalformedError, SequenceError
 from .flow import Flow
 from .results import MORE_RESULTS, MySQLResult
 from .wire import MAX_PAYLOAD, Command, Wire
@@ -260,10 +260,12 @@ class AsyncMySQLConnection:
         self._accel: Accelerator | None = None
         self._reader: Reader = FedReader()
         self._sequence_error: type[Exception] = SequenceError
+        self._malformed: type[Exception] = MalformedError
         if isinstance(opened, AcceleratedConnection):
             self._accel = opened.accel
             self._reader = cast(Reader, opened.accel.Reader())
             self._sequence_error = opened.accel.SequenceError
+            self._malformed = opened.accel.RowError
         self._sync = opened
         self._flow = Flow(
             opened.wire.release(), self._reader.feed, params.read_timeout, params.write_timeout
@@ -334,6 +336,11 @@ class AsyncMySQLConnection:
                 raise errors.lost("packet sequence number is 0") from exc
             raise InternalError(
                 None, f"Packet sequence number wrong - got {got} expected {expected}"
+            ) from exc
+        if isinstance(exc, self._malformed):
+            self.terminate()
+            raise InternalError(
+                None, "the server sent a malformed answer: its columns are not as announced"
             ) from exc
         if self._stage in (_READY, _MORE) or not self._flow.is_open:
             return

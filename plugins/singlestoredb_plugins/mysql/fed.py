@@ -6,7 +6,10 @@ answer, keeps what it has, and is called again when there are more.
 
 from __future__ import annotations
 
+from singlestoredb.exceptions import InternalError
+
 from .columns import lenenc
+from .connection import MOST_COLUMNS
 from .wire import MAX_PAYLOAD
 
 _NOT_A_COUNT = frozenset({b"", b"\x00", b"\xfb", b"\xfe", b"\xff"})
@@ -15,6 +18,10 @@ _NOT_A_COUNT = frozenset({b"", b"\x00", b"\xfb", b"\xfe", b"\xff"})
 
 class SequenceError(Exception):
     """A packet has the wrong number; ``args`` is ``(got, expected)``."""
+
+
+class MalformedError(Exception):
+    """There are more or fewer columns than were announced."""
 
 
 class FedReader:
@@ -99,7 +106,12 @@ class FedReader:
                 return None
             if first[:1] in _NOT_A_COUNT:
                 return first, False
-            self._count, _ = lenenc(first, 0)
+            try:
+                self._count, end = lenenc(first, 0)
+            except InternalError:
+                return first, False
+            if not 0 < self._count <= MOST_COLUMNS or end != len(first):
+                return first, False
             self._definitions = []
         definitions = self._definitions
         while len(definitions) <= self._count:  # and the EOF behind them
@@ -109,6 +121,9 @@ class FedReader:
             if payload[:1] == b"\xff":
                 self._definitions = None
                 return payload, False
+            is_eof = payload[:1] == b"\xfe"
+            if is_eof != (len(definitions) == self._count) or (is_eof and len(payload) > 8):
+                raise MalformedError
             definitions.append(payload)
         self._definitions = None
         if kept is not None:
