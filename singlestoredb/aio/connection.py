@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overlo
 
 from singlestoredb.connection import connect, resolve_arguments
 from singlestoredb.deadline import QUERY_TIMEOUT
-from singlestoredb.exceptions import Error, OperationalError
+from singlestoredb.exceptions import Error, OperationalError, ProgrammingError
 from singlestoredb.params import FORMAT_ALIASES
 from singlestoredb.session import BaseSession, _may_be_repeated, _missing
 from singlestoredb.show import under2camel
@@ -430,7 +430,9 @@ class AsyncConnection(BaseSession[AsyncDriverConnection]):
         if opened is not None and opened.is_open:
             try:
                 await self._in_time(opened.ping())
-            except Error:
+            except Error as exc:
+                if isinstance(exc, ProgrammingError) and exc.errno is None:
+                    raise  # it is at work for another task, or another loop's: nothing is wrong
                 opened.terminate()
                 if not reconnect:
                     raise

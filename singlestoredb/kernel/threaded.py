@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from singlestoredb.deadline import stop_server
@@ -107,6 +108,37 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
         worker.stop()
 
 
+def clean_behind(clean: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    """Run what brings a connection in step again behind its caller's back.
+
+    A loop that ends cancels the tasks that there are, and cleaning may begin just because of that:
+    it is cancelled, too, before the loop is closed.
+    """
+
+    async def run() -> None:
+        task = asyncio.current_task()
+        assert task is not None  # this is it
+        guard = _until_the_loop_ends(task)
+        await guard.__anext__()
+        try:
+            await clean()
+        finally:
+            if not guard.ag_running:
+                await guard.aclose()
+
+    return asyncio.ensure_future(run())
+
+
+async def _until_the_loop_ends(task: asyncio.Task[None]) -> Any:  # an asynchronous generator
+    """Be open while the loop is: behind its last task, ``asyncio.run`` closes the generators."""
+    try:
+        yield
+    finally:
+        if asyncio.current_task() is not task and not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+
+
 async def open_threaded(open_driver: Callable[[], DriverConnection]) -> ThreadedConnection:
     """Open a driver's connection on a thread, where it then stays."""
     worker = Worker("singlestoredb-connection")
@@ -182,7 +214,7 @@ class ThreadedConnection:
             try:
                 return await asyncio.shield(future)
             except asyncio.CancelledError:
-                self._cleaning = asyncio.ensure_future(self._clean(future, stream))
+                self._cleaning = clean_behind(partial(self._clean, future, stream))
                 raise
         finally:
             self._busy = False

@@ -156,6 +156,8 @@ def rogue(play: Callable[[Session], None]) -> Iterator[str]:
 _watching: set[int] = set()
 """Threads that are watched; 0 stands for all of them."""
 _opened: list[str] = []
+_PYTHONS_OWN = (".py", ".pyc", ".so", ".zip", "entry_points.txt", "METADATA", "PKG-INFO")
+"""What is opened to import modules and to know the installed plugins."""
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
@@ -168,7 +170,8 @@ sys.addaudithook(_audit)
 
 @contextmanager
 def no_file_opened(everywhere: bool = False) -> Iterator[None]:
-    """Fail when this thread, or any with ``everywhere``, opens a file that is no Python module."""
+    """Fail when this thread, or any with ``everywhere``, opens a file that is no Python
+    module."""
     _opened.clear()
     who = 0 if everywhere else threading.get_ident()
     _watching.add(who)
@@ -176,4 +179,5 @@ def no_file_opened(everywhere: bool = False) -> Iterator[None]:
         yield
     finally:
         _watching.discard(who)
-    assert not [name for name in _opened if not name.endswith((".py", ".pyc", ".so"))]
+    found = [name for name in _opened if not name.endswith(_PYTHONS_OWN)]
+    assert not found, found[:9]

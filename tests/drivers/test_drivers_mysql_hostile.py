@@ -105,24 +105,24 @@ def refused(play: Callable[[Session], None], options: str = "") -> s2.Error:
 GOOD = greeting()
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        pytest.param(b"\x0a", id="nothing but a version"),
-        pytest.param(b"\x0a8.0.30", id="a version without an end"),
-        pytest.param(b"\x0a8.0.30\x00\x01", id="half a connection number"),
-        pytest.param(GOOD[:20], id="half a salt"),
-        pytest.param(GOOD[:26], id="half the capabilities"),
-        pytest.param(b"\x09" + GOOD[1:], id="protocol 9"),
-        pytest.param(b"\x8a" + GOOD[1:], id="protocol 138"),
-        pytest.param(b"\x0aeight\x00" + GOOD[8:], id="a version that is none"),
-        pytest.param(b"\xff" * 40, id="an error without text"),
-        pytest.param(b"\x00" * 40, id="zeros"),
-        pytest.param(b"", id="an empty packet"),
-    ],
-)
-def test_greetings_that_are_none(said: bytes) -> None:
-    assert str(refused(greeted(packet(said))))
+GREETINGS = {
+    "nothing but a version": b"\x0a",
+    "a version without an end": b"\x0a8.0.30",
+    "half a connection number": b"\x0a8.0.30\x00\x01",
+    "half a salt": GOOD[:20],
+    "half the capabilities": GOOD[:26],
+    "protocol 9": b"\x09" + GOOD[1:],
+    "protocol 138": b"\x8a" + GOOD[1:],
+    "a version that is none": b"\x0aeight\x00" + GOOD[8:],
+    "an error without text": b"\xff" * 40,
+    "zeros": b"\x00" * 40,
+    "an empty packet": b"",
+}
+
+
+@pytest.mark.parametrize("name", GREETINGS)
+def test_greetings_that_are_none(name: str) -> None:
+    assert str(refused(greeted(packet(GREETINGS[name]))))
 
 
 def test_an_announced_greeting_of_16_mib_is_not_waited_for() -> None:
@@ -152,21 +152,21 @@ def test_a_login_by_drops_ends_with_the_time() -> None:
 # -- the answer to the login -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"\x01", id="more data, of which there is none"),
-        pytest.param(b"\xfe", id="a switch to the oldest password"),
-        pytest.param(b"\xfe\x00", id="a switch to nothing"),
-        pytest.param(b"\xfeno_such_plugin\x00salt", id="an unknown plugin"),
-        pytest.param(b"\xfeunterminated", id="a name without end"),
-        pytest.param(b"\xfb/etc/passwd", id="a file"),
-        pytest.param(b"\x03", id="a result set"),
-    ],
-)
-def test_answers_to_a_login_that_are_none(said: bytes) -> None:
-    play = greeted(packet(GOOD), answer=said)
+LOGINS = {
+    "empty": b"",
+    "more data, of which there is none": b"\x01",
+    "a switch to the oldest password": b"\xfe",
+    "a switch to nothing": b"\xfe\x00",
+    "an unknown plugin": b"\xfeno_such_plugin\x00salt",
+    "a name without end": b"\xfeunterminated",
+    "a file": b"\xfb/etc/passwd",
+    "a result set": b"\x03",
+}
+
+
+@pytest.mark.parametrize("name", LOGINS)
+def test_answers_to_a_login_that_are_none(name: str) -> None:
+    play = greeted(packet(GOOD), answer=LOGINS[name])
     with no_file_opened():
         refused(play)
     assert not any(b"s3cret" in data for data in play.told)

@@ -1,7 +1,7 @@
 """Beyond the wire: what the process and its system do to a connection.
 
-Forks are in ``tests/connection/test_connection_limits.py`` and ``test_connection_pool.py``, and so
-are two threads on one connection.
+Forks, threads and event loops are in ``test_faults_fork.py``, signals in
+``test_faults_signals.py``.
 """
 
 from __future__ import annotations
@@ -23,19 +23,9 @@ import pytest
 import singlestoredb as s2
 from singlestoredb.testing import Fault, FaultProxy, MariaDB
 
+from .processes import run
+
 PURE = pytest.mark.parametrize("pure", [True, False], ids=["pure", "accelerated"])
-
-
-def run(script: str, *args: object, code: int = 0) -> str:
-    """Run a script in a process of its own, which must end by itself and say nothing on stderr."""
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", textwrap.dedent(script), *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stderr) == (code, ""), done.stdout
-    return done.stdout
 
 
 # -- the end of the interpreter --------------------------------------------------------------

@@ -32,6 +32,7 @@ from singlestoredb.kernel.threaded import (
     CLEAN_SECONDS,
     IN_USE,
     OTHER_LOOP,
+    clean_behind,
     in_thread,
 )
 from singlestoredb_hookspecs import (
@@ -355,7 +356,7 @@ class AsyncMySQLConnection:
         if active is not None:
             active.abandoned = True
             active.unread = active.more = False
-        self._cleaning = asyncio.ensure_future(self._clean())
+        self._cleaning = clean_behind(self._clean)
 
     async def _clean(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -383,8 +384,9 @@ class AsyncMySQLConnection:
         except BaseException:
             # The loop ends, as it does after Ctrl-C: the server is told without it.
             self.terminate()
-            draining.cancel()
             stop_server(self._sync)
+            with suppress(RuntimeError):  # it is closed already
+                draining.cancel()
             raise
 
     async def _drain(self) -> None:

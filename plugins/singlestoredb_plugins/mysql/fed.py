@@ -115,8 +115,8 @@ class FedReader:
             if payload[:1] == b"\xff":
                 self._definitions = None
                 return payload, False
-            is_end = payload[:1] == b"\xfe" and len(payload) < 9
-            if is_end != (len(definitions) == self._count):
+            is_eof = payload[:1] == b"\xfe"
+            if is_eof != (len(definitions) == self._count) or (is_eof and len(payload) > 8):
                 raise MalformedError
             definitions.append(payload)
         self._definitions = None
