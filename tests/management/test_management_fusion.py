@@ -65,12 +65,13 @@ def created(sql: SQL, statement: str) -> Rows:
 
 @pytest.mark.parametrize("handler", s2_fusion_handlers(), ids=lambda h: h.__name__)
 def test_every_command_is_found_and_has_help_with_an_example(handler: type[SQLHandler]) -> None:
-    assert find(" ".join(handler.command_key)) is handler
+    # Hidden ones answer where SINGLESTOREDB_FUSION_ENABLE_HIDDEN says so.
+    assert (find(" ".join(handler.command_key)) is handler) == handler._enabled
     assert "## Syntax" in handler.help
     _, _, example = handler.help.partition("## Example")
     assert example
     statement = example.partition("```sql")[2].partition("```")[0].strip()
-    assert find(statement) is handler
+    assert (find(statement) is handler) == handler._enabled
     handler(None).visit(handler.grammar.parse(statement))
 
 
@@ -448,6 +449,138 @@ def test_jobs_from_beginning_to_end(
     ]
     runtimes = sql("SHOW JOB RUNTIMES")
     assert "notebooks-cpu-small" in [r["Name"] for r in runtimes]
+
+
+# -- hidden commands --
+
+
+def hidden(statement: str) -> Rows:
+    """Run a command that is not registered; return its rows."""
+    words = tuple(statement.split())
+    (handler,) = (
+        handler
+        for handler in s2_fusion_handlers()
+        if not handler._enabled and handler.command_key == words[: len(handler.command_key)]
+    )
+    result = handler(None).execute(statement)
+    names = [field.name for field in result.fields]
+    return [dict(zip(names, row, strict=True)) for row in result.rows]
+
+
+def test_hidden_commands_are_for_those_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers = [h for h in s2_fusion_handlers() if not h._enabled]
+    assert len(handlers) == 16
+    assert not any(h.is_available() for h in handlers)
+    monkeypatch.setenv("SINGLESTOREDB_FUSION_ENABLE_HIDDEN", "1")
+    assert all(h.is_available() for h in handlers)
+
+
+def test_custom_models(api: ManagementAPI, tmp_path: Path) -> None:
+    folder = tmp_path / "llama"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.bin").write_bytes(b"abc")
+    (folder / "sub" / "b.bin").write_bytes(b"b")
+    hidden(f"UPLOAD CUSTOM MODEL 'llama' FROM '{folder}'")
+    hidden(f"UPLOAD CUSTOM MODEL 'one' FROM '{folder / 'a.bin'}'")
+    names = {row["Name"] for row in hidden("SHOW CUSTOM MODELS RECURSIVE LIKE '%.bin' EXTENDED")}
+    assert names == {"llama/a.bin", "llama/sub/b.bin", "one/a.bin"}
+    copy = tmp_path / "copy"
+    hidden(f"DOWNLOAD CUSTOM MODEL 'llama' TO '{copy}'")
+    assert (copy / "sub" / "b.bin").read_bytes() == b"b"
+    hidden("DROP CUSTOM MODEL 'llama'")
+    assert [row["Name"] for row in hidden("SHOW CUSTOM MODELS RECURSIVE LIKE '%.bin'")] == [
+        "one/a.bin"
+    ]
+
+
+def test_models(api: ManagementAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SINGLESTOREDB_PROJECT", "project")
+    assert hidden("START MODEL 'tinyllama'") == [
+        {"Status": "Initializing", "Message": "Model is Initializing"}
+    ]
+    assert hidden("STOP MODEL 'tinyllama'")[0]["Status"] == "Suspended"
+    assert [row["Model Name"] for row in hidden("SHOW MODELS")] == ["tinyllama"]
+    assert hidden("DROP MODEL 'tinyllama'") == [
+        {"Model Name": "tinyllama", "Status": "Deleted", "Message": "Model is Deleted"}
+    ]
+
+
+def test_exports(api: ManagementAPI, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = """CATALOG CONFIG '{"catalog_type": "GLUE"}' CREDENTIALS '{"id": "s3cr3t"}'"""
+    link = """LINK S3 CONFIG '{"region": "r"}'"""
+    with pytest.raises(KeyError, match="no cluster was specified"):
+        hidden("SHOW EXPORTS")
+    monkeypatch.setenv("SINGLESTOREDB_WORKSPACE", cluster.id)
+    assert hidden("SHOW EXPORTS") == []
+    (identity,) = hidden(f"CREATE CLUSTER IDENTITY {catalog.split(' CREDENTIALS')[0]} {link}")
+    assert identity["Identity"].startswith("arn:")
+    (started,) = hidden(
+        f"START EXPORT FROM db.t {catalog} {link} PARTITION BY MONTH(day), IDENTITY(a) "
+        """ORDER BY YEAR(day) DESC NULLS_LAST, IDENTITY(b) PROPERTIES '{"x": "y"}'"""
+    )
+    body = next(r.json for r in reversed(api.requests) if r.path.endswith("/startTableEgress"))
+    assert body == {
+        "databaseName": "db",
+        "tableName": "t",
+        "catalogInfo": {"catalog_type": "GLUE", "id": "s3cr3t"},
+        "storageInfo": {"provider": "S3", "region": "r"},
+        "partitionSpec": {
+            "partitions": [
+                {"transform": "month", "name": "day"},
+                {"transform": "identity", "name": "a"},
+            ]
+        },
+        "sortOrderSpec": {
+            "keys": [
+                {
+                    "transform": "year",
+                    "name": "day",
+                    "direction": "descending",
+                    "null_order": "nulls_last",
+                },
+                {
+                    "transform": "identity",
+                    "name": "b",
+                    "direction": "ascending",
+                    "null_order": "nulls_first",
+                },
+            ]
+        },
+        "properties": {"x": "y"},
+    }
+    (shown,) = hidden(f"SHOW EXPORT '{started['ExportID']}'")
+    assert shown["ExportID"] == started["ExportID"]
+    (repeated,) = hidden(
+        f"START INCREMENTAL EXPORT FROM db.t {catalog} {link} REFRESH INTERVAL 10 minutes"
+    )
+    body = next(r.json for r in reversed(api.requests) if r.path.endswith("/startTableEgress"))
+    assert (body["incremental"], body["refreshInterval"]) == (True, 600)
+    for verb in ("SUSPEND", "RESUME"):
+        assert len(hidden(f"{verb} EXPORT '{repeated['ExportID']}'")) == 1
+    assert len(hidden("SHOW EXPORTS FOR 'all'")) == 2
+    hidden(f"DROP EXPORT '{repeated['ExportID']}'")
+    assert len(hidden("SHOW EXPORTS")) == 1
+
+
+@pytest.mark.parametrize(
+    ("clauses", "message"),
+    [
+        ("FROM t CATALOG CONFIG '{}' LINK S3 CONFIG '{}'", "database name must be specified"),
+        ("FROM d.t CATALOG CONFIG 's3cr3t' LINK S3 CONFIG '{}'", "CATALOG CONFIG is not a JSON"),
+        ("FROM d.t CATALOG CONFIG '{}' LINK S3 CONFIG '[]'", "LINK S3 CONFIG is not a JSON"),
+        (
+            "FROM d.t CATALOG CONFIG '{}' LINK S3 CONFIG '{}' REFRESH INTERVAL -1 DAYS",
+            "must not be negative",
+        ),
+    ],
+)
+def test_exports_that_mean_nothing(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, clauses: str, message: str
+) -> None:
+    monkeypatch.setenv("SINGLESTOREDB_WORKSPACE", cluster.id)
+    with pytest.raises(ValueError, match=message) as caught:
+        hidden(f"START INCREMENTAL EXPORT {clauses}")
+    assert "s3cr3t" not in str(caught.value)
 
 
 # -- the connection around it --

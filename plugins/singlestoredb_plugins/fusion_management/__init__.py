@@ -11,7 +11,7 @@ from typing import Any
 
 from singlestoredb.fusion import hookimpl
 
-from . import clusters, files, jobs, stage, workspaces
+from . import clusters, exports, files, jobs, models, stage, workspaces
 
 
 @hookimpl
@@ -23,4 +23,6 @@ def s2_fusion_handlers() -> Sequence[type[Any]]:
         *stage.COMMANDS,
         *files.COMMANDS,
         *jobs.COMMANDS,
+        *models.COMMANDS,
+        *exports.COMMANDS,
     ]
