@@ -35,6 +35,10 @@ class FusionSyntaxError(ProgrammingError, ValueError):
         self.expected = tuple(expected)
 
 
+class UnknownFieldError(ProgrammingError, KeyError):
+    """A statement sorts or filters by a column that its answer does not have."""
+
+
 def syntax_error(
     sql: str,
     position: int,

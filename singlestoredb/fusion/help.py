@@ -111,7 +111,9 @@ def _inline(text: str) -> str:
             lines += _fenced(block)
             block = None
         if line.rstrip().endswith("::"):
-            lines.append(_links(line.rstrip()[:-2] + "."))
+            said = line.rstrip()[:-2]
+            if said.strip():  # "::" by itself only begins the block
+                lines.append(_links(said + "."))
             block = []
         else:
             lines.append(_links(line))

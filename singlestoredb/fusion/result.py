@@ -259,7 +259,12 @@ class FusionSQLResult:
         try:
             return self._indexes[name.lower()]
         except KeyError:
-            raise KeyError(f"field name does not exist in results: {name}") from None
+            from .errors import UnknownFieldError
+
+            known = ", ".join(field.name for field in self.fields) or "none"
+            raise UnknownFieldError(
+                None, f"field name does not exist in results: {name}", hint=f"there are: {known}"
+            ) from None
 
     # -- looking inside --
 

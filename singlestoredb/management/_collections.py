@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, SupportsIndex, TypeVar, overload
 
 T = TypeVar("T")
+N = TypeVar("N", bound="NamedList[Any]")
 _MISSING: Any = object()
 
 
@@ -41,6 +42,10 @@ class NamedList(list[T]):
                 return False
             return True
         return super().__contains__(key)
+
+    def __call__(self: N) -> N:
+        """Return the list itself: some documents write ``manager.workspace_groups()``."""
+        return self
 
     def names(self) -> list[str]:
         """Return the names, without those of nameless items."""

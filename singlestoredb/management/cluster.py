@@ -542,7 +542,7 @@ class ClusterManager(Manager):
         if len(projects) > 1:
             raise ManagementError(
                 msg=f"the organization has more than one project: {_candidates(projects)}",
-                hint="choose one with project=",
+                hint="choose one by its name or ID",
             )
         return projects[0].id
 

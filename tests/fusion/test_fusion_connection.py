@@ -192,3 +192,10 @@ def test_switched_off_the_server_gets_everything(connection: s2.Connection) -> N
     s2.set_option("fusion.enabled", True)
     with connection.cursor() as cur:
         assert cur.execute("SHOW ACME THINGS") == 4
+
+
+def test_a_column_that_is_not_there(connection: s2.Connection) -> None:
+    with connection.cursor() as cur, pytest.raises(KeyError) as caught:
+        cur.execute("SHOW ACME THINGS ORDER BY Size")
+    assert isinstance(caught.value, ProgrammingError)
+    assert str(caught.value) == "field name does not exist in results: Size (there are: Name)"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from singlestoredb.fusion import SQLHandler
+from singlestoredb.fusion import SQLHandler, handlers
 from singlestoredb_plugins import fusion_core
 from singlestoredb_plugins.fusion_core import (
     ShowFusionCommands,
@@ -41,7 +41,8 @@ def test_commands(show_things: Handler) -> None:
     assert [d[0] for d in result.description] == ["Command"]
     assert result.rows == [(show_things.syntax,)]
     everything = ShowFusionCommands(None).execute("SHOW FUSION COMMANDS").rows
-    assert everything == sorted(everything)
+    # By their keywords: CREATE WORKSPACE comes before CREATE WORKSPACE GROUP.
+    assert everything == [(handlers()[key].syntax,) for key in sorted(handlers())]
     assert (show_things.syntax,) in everything
     assert ShowFusionCommands(None).execute("SHOW FUSION COMMANDS LIKE '%nope%'").rows == []
 

@@ -131,3 +131,8 @@ def test_rule_info(command: CommandMaker) -> None:
         "c": {"n_keywords": 0, "repeats": False, "default": None},
         "like": {"n_keywords": 1, "repeats": False, "default": None},
     }
+
+
+def test_two_colons_alone_only_begin_a_block(command: CommandMaker) -> None:
+    text = "SHOW X;\n\nExample\n-------\n::\n\n    SHOW X;\n"
+    assert command(text).help.partition("## Example")[2] == "\n\n```sql\n    SHOW X;\n```\n"

@@ -27,6 +27,8 @@ from singlestoredb.management.roles import Role
 from singlestoredb.management.storage import DRStatus
 from singlestoredb.management.users import resource_type_name
 from singlestoredb.management.utils import NamedList, ttl_property
+from singlestoredb.management.workspace import WorkspaceManager
+from singlestoredb.management.workspace_group import WorkspaceGroup
 
 # -- names --
 
@@ -417,3 +419,8 @@ def test_unknown_names_are_unknown() -> None:
     with pytest.raises(AttributeError, match="manage_galaxies"):
         _ = singlestoredb.management.manage_galaxies
     assert "manage_clusters" in dir(singlestoredb.management)
+
+
+def test_lists_may_be_written_as_calls(workspaces: WorkspaceManager, group: WorkspaceGroup) -> None:
+    assert [g.id for g in workspaces.workspace_groups()] == [group.id]
+    assert workspaces.regions() is workspaces.regions

@@ -335,3 +335,18 @@ def test_scripts_without_lupa_name_the_install(monkeypatch: pytest.MonkeyPatch) 
     server = EmbeddedServer("builtin", server_args=["-scr", "x.lua"])
     with pytest.raises(ImproperlyConfigured, match=r"pip install 'singlestoredb-kt\[lua\]'"):
         server.run()
+
+
+@pytest.mark.parametrize(("program", "name"), [("ktserver", "x.kct"), ("ttserver", "x.tcb")])
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path, program: str, name: str) -> None:
+    path = tmp_path / "missing" / name
+    done = subprocess.run(
+        [sys.executable, "-m", "kt.server", program, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"{program}: cannot open the database {str(path)!r}" in done.stderr
+    assert "Traceback" not in done.stderr

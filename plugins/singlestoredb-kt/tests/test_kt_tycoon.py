@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 import kt
-from kt import KT_JSON, KT_NONE, KyotoTycoon, ProtocolError, ScriptError, TokyoTyrant
+from kt import (
+    KT_JSON,
+    KT_NONE,
+    ImproperlyConfigured,
+    KyotoTycoon,
+    ProtocolError,
+    ScriptError,
+    TokyoTyrant,
+)
 
 
 def test_signatures_are_those_of_the_document() -> None:
@@ -372,3 +380,23 @@ def test_json_values_in_every_method(kt_port: int) -> None:
 
 def test_repr_names_the_server(kt_client: KyotoTycoon) -> None:
     assert repr(kt_client) == f"<KyotoTycoon 127.0.0.1:{kt_client.port} db=0>"
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1])
+def test_a_counter_is_not_cut_down(kt_client: KyotoTycoon, number: int) -> None:
+    with pytest.raises(ValueError, match="64 bits"):
+        kt_client.incr("n", number)
+    with pytest.raises(ValueError, match="64 bits"):
+        kt_client.incr("n", 1, number)
+    assert "n" not in kt_client
+    assert kt_client.incr("n", 2**63 - 1) == 2**63 - 1
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536, 99999])
+@pytest.mark.parametrize("kind", [KyotoTycoon, TokyoTyrant])
+def test_a_port_that_none_is_leads_nowhere(
+    kind: type[KyotoTycoon] | type[TokyoTyrant], port: int
+) -> None:
+    # The system takes its lowest 16 bits: 99999 would be 34463.
+    with pytest.raises(ImproperlyConfigured, match="between 1 and 65535"):
+        kind(port=port)

@@ -641,3 +641,22 @@ def test_operations_reverse_only_with_what_was_there() -> None:
     assert properties.reverse().properties == {"a": "0"}
     with pytest.raises(ValueError, match="not comment"):
         ops.AlterMaterializedViewOp("m", comment="c")
+
+
+@pytest.mark.parametrize("include", [None, lambda *_: True, include_object_for_view_mv])
+def test_a_view_is_not_logged_as_a_table(
+    connection: Connection, caplog: pytest.LogCaptureFixture, include: Any
+) -> None:
+    metadata = MetaData()
+    View("v", metadata, definition="SELECT 1 AS one")
+    MaterializedView("mv", metadata, definition="SELECT 1 AS one")
+    with caplog.at_level(logging.INFO):
+        upgrade = found(connection, metadata, include_object=include)
+    assert "Detected added view 'v'" in caplog.text
+    assert "Detected added materialized_view 'mv'" in caplog.text
+    assert "added table" not in caplog.text
+    apply(connection, upgrade)
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        assert found(connection, metadata, include_object=include).is_empty()
+    assert "Detected" not in caplog.text

@@ -197,3 +197,16 @@ def test_examples(path: Path) -> None:
     }[path.name]
     for text in expected:
         assert text in done.stdout
+
+
+def test_without_alembic_the_error_says_how_to_install_it() -> None:
+    code = "import sys; sys.modules['alembic'] = None; import starrocks.alembic"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("pip install 'singlestoredb-starrocks[alembic]'\n")

@@ -7,9 +7,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ._pool import ConnectionPool
+from .exceptions import ImproperlyConfigured
 from .serializers import encode_text, identity, make_serializer
 
 Self = TypeVar("Self", bound="Client")
+
+_LAST_PORT = 65_535
 
 
 class Client:
@@ -19,6 +22,9 @@ class Client:
         self, host: str, port: int, serializer: str, decode_keys: bool, timeout: float | None
     ) -> None:
         codec = make_serializer(serializer)
+        if not 0 < int(port) <= _LAST_PORT:
+            # The system would take its lowest 16 bits, and connect to something else.
+            raise ImproperlyConfigured(f"a port is between 1 and {_LAST_PORT}, not {port}")
         self.host = host
         self.port = port
         self.serializer = serializer

@@ -390,10 +390,11 @@ class KyotoTycoon(Client):
 
         Raises:
             ProtocolError: the stored value is not a counter.
+            ValueError: a number does not fit into 64 bits.
         """
-        fields = [(b"key", encode_text(key)), (b"num", b"%d" % operator.index(n))]
+        fields = [(b"key", encode_text(key)), (b"num", _int64(n))]
         if orig is not None:
-            fields.append((b"orig", b"%d" % operator.index(orig)))
+            fields.append((b"orig", _int64(orig)))
         answer = self._rpc(b"increment", db, fields + expiry_field(expire_time))[1]
         return number_field(answer, b"num", int)
 
@@ -573,6 +574,14 @@ class KyotoTycoon(Client):
     def __len__(self) -> int:
         """Return the number of keys of the default database."""
         return self.count()
+
+
+def _int64(number: int) -> bytes:
+    """Return a number as the server reads it, which would silently cut a larger one down."""
+    number = operator.index(number)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"Kyoto Tycoon counts in 64 bits; {number} does not fit")
+    return b"%d" % number
 
 
 def _key_and_db(key: Any) -> tuple[Any, int | None]:

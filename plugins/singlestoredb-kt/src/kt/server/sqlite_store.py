@@ -37,9 +37,12 @@ class SqliteStore(Store):
         self.ordered = ordered
         self.persistent = path is not None
         self.kind = kind
-        self._sql = sqlite3.connect(
-            path or ":memory:", timeout=1.0, isolation_level=None, check_same_thread=False
-        )
+        try:
+            self._sql = sqlite3.connect(
+                path or ":memory:", timeout=1.0, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as exc:
+            raise ImproperlyConfigured(f"cannot open the database {name!r}: {exc}") from exc
         try:
             self._prepare()
         except sqlite3.Error as exc:

@@ -13,6 +13,7 @@ from sqlalchemy import types as sqltypes
 
 from starrocks import datatype
 from starrocks.alembic import compare, ops, render
+from starrocks.alembic.filters import combine_include_object, include_object_for_view_mv
 from starrocks.alembic.operation import logger
 from starrocks.sql import ddl
 
@@ -36,6 +37,13 @@ class StarRocksImpl(MySQLImpl):
         # loggers that exist and are not in its file: the warnings of autogenerate would be lost.
         for name in ("starrocks.alembic", "starrocks.dialect"):
             logging.getLogger(name).disabled = False
+        # Views are tables to Alembic: it would log each as an added table, though nothing changed.
+        options = self.context_opts
+        include = options.get("include_object")
+        if include is None:
+            options["include_object"] = include_object_for_view_mv
+        elif include is not include_object_for_view_mv:
+            options["include_object"] = combine_include_object(include)
 
     def version_table_impl(
         self,
