@@ -178,6 +178,8 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
     def _many(self, query: str, args: Any) -> Iterator[tuple[str, Any]]:
         """Iterate over the statements and arguments that ``executemany`` is."""
         connection = self._open_connection()
+        if type(query) is not str:
+            query = connection._text_of(query, args)
         rows = _parameter_rows(args)
         split = split_values(query)
         if split is None:

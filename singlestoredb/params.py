@@ -79,6 +79,27 @@ def _count(value: Any) -> int:
     return count
 
 
+def _port(value: Any) -> int:
+    port = int(value)
+    if not 0 <= port <= 65535:
+        # The resolver would keep its last 16 bits, and the password go to another port.
+        raise ValueError(f"a port is a number from 0 to 65535, not {value}")
+    return port
+
+
+def _error_handler(value: Any) -> str:
+    import codecs
+
+    try:
+        codecs.lookup_error(str(value))
+    except LookupError:
+        raise ValueError(
+            f"Python has no error handler named {str(value)!r}; there are strict, ignore, replace, "
+            "backslashreplace and others"
+        ) from None
+    return str(value)
+
+
 def _mapping(value: Any) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         raise ValueError(f"a mapping is needed, not {type(value).__name__}")
@@ -93,7 +114,7 @@ _CASTS: dict[str, Callable[[Any], Any]] = {
     "host": str,
     "user": str,
     "password": str,
-    "port": int,
+    "port": _port,
     "database": str,
     "driver": str,
     "pure_python": cast_bool_param,
@@ -120,7 +141,7 @@ _CASTS: dict[str, Callable[[Any], Any]] = {
     "connect_timeout": int,
     "nan_as_null": cast_bool_param,
     "inf_as_null": cast_bool_param,
-    "encoding_errors": str,
+    "encoding_errors": _error_handler,
     "track_env": cast_bool_param,
     "enable_extended_data_types": cast_bool_param,
     "vector_data_format": str,
@@ -209,8 +230,10 @@ def _cast_params(params: Mapping[str, Any]) -> dict[str, Any]:
         try:
             out[name] = cast(value)
         except (TypeError, ValueError) as exc:
-            shown = "" if name in _NEVER_SHOWN else f" {value!r}"
-            raise ValueError(f"connection parameter {name}:{shown} is not allowed: {exc}") from None
+            shown = "its value" if name in _NEVER_SHOWN else repr(value)
+            raise ValueError(
+                f"connection parameter {name}: {shown} is not allowed: {exc}"
+            ) from None
     return out
 
 
@@ -378,9 +401,9 @@ def _merge(
         try:
             merged[parameter.name] = parameter.convert(value)
         except ValueError as exc:
-            shown = "" if parameter.secret else f" {value!r}"
+            shown = "its value" if parameter.secret else repr(value)
             raise ValueError(
-                f"connection parameter {parameter.name}:{shown} is not allowed: {exc}"
+                f"connection parameter {parameter.name}: {shown} is not allowed: {exc}"
             ) from None
 
     _finish(merged, info, option)

@@ -128,7 +128,7 @@ def test_a_driver_that_opens_files_takes_the_path(tmp_path: Any) -> None:
         assert resolve(host="file:////abs/a.db?database=x").database == "x"
         assert resolve(host="file://name").host == "name"
         assert resolve(driver="file").path is None
-        with pytest.raises(ValueError, match=r"connection parameter key: is not allowed") as caught:
+        with pytest.raises(ValueError, match=r"parameter key: its value is not allowed") as caught:
             resolve(host="file://?key=s3cret")
         assert "s3cret" not in str(caught.value).partition("invalid literal")[0]
     finally:
@@ -143,6 +143,10 @@ def test_a_driver_that_opens_files_takes_the_path(tmp_path: Any) -> None:
         ({"host": "h?conv=1"}, "conv cannot be given in a URL"),
         ({"local_infile": "perhaps"}, "local_infile: 'perhaps' is not allowed"),
         ({"port": "x"}, "port: 'x' is not allowed"),
+        ({"port": 99999}, "port: 99999 is not allowed: a port is a number from 0 to 65535"),
+        ({"port": -1}, "port: -1 is not allowed"),
+        ({"conn_attrs": 5}, "conn_attrs: its value is not allowed: a mapping is needed"),
+        ({"encoding_errors": "guess"}, "Python has no error handler named 'guess'"),
         ({"connect_timeout": 0}, "connect_timeout must be from 1"),
         ({"read_timeout": -1}, "read_timeout: -1 is not allowed"),
         ({"vector_data_format": "xml"}, "vector_data_format must be json or binary"),
