@@ -619,7 +619,11 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         Of a result that is not buffered, at most ``rows_per_batch`` rows are in memory at a time;
         the reader is used up before the cursor runs its next statement.
         """
-        import pyarrow
+        try:
+            import pyarrow
+        except ImportError:
+            self._open_connection()._format("arrow")  # tells how it is installed
+            raise
 
         first = pyarrow.table(self.fetch_arrow_chunk(rows_per_batch))
 

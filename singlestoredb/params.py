@@ -332,7 +332,13 @@ def _merge(
     if "results_format" in given:
         import warnings
 
-        warnings.warn("results_format is now called results_type", DeprecationWarning, stacklevel=4)
+        from singlestoredb.warnings import callers_level
+
+        warnings.warn(
+            "results_format is now called results_type",
+            DeprecationWarning,
+            stacklevel=callers_level(),
+        )
         given.setdefault("results_type", given.pop("results_format"))
 
     host = given.pop("host", None)

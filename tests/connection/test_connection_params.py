@@ -174,8 +174,14 @@ def test_unknown_drivers_and_formats() -> None:
 def test_format_names_have_their_old_spellings() -> None:
     assert build_params(results_type="Tuple")["results_type"] == "tuples"
     assert build_params(results_type="pyarrow")["results_type"] == "arrow"
-    with pytest.warns(DeprecationWarning, match="results_type"):
+    with pytest.warns(DeprecationWarning, match="results_type") as told:
         assert build_params(results_format="dict")["results_type"] == "dicts"
+    assert [warning.filename for warning in told] == [__file__]
+    with pytest.warns(DeprecationWarning, match="results_type") as told:
+        conn = s2.connect("embedded://", results_format="dicts")
+    assert [warning.filename for warning in told] == [__file__]
+    assert conn.execute("SELECT 1 AS a").fetchall() == [{"a": 1}]
+    conn.close()
 
 
 def test_what_follows_from_other_parameters() -> None:
