@@ -71,6 +71,11 @@ def test_unreadable_urls_are_not_repeated(url: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+def test_bytes_are_text() -> None:
+    assert build_params(user=b"me")["user"] == "me"
+    assert build_params(user="u", password="ä".encode())["password"] == "ä"
+
+
 def test_defaults() -> None:
     assert build_params() == DEFAULTS
 
@@ -143,6 +148,8 @@ def test_a_driver_that_opens_files_takes_the_path(tmp_path: Any) -> None:
         ({"host": "h?conv=1"}, "conv cannot be given in a URL"),
         ({"local_infile": "perhaps"}, "local_infile: 'perhaps' is not allowed"),
         ({"port": "x"}, "port: 'x' is not allowed"),
+        ({"user": {"env": "X"}}, "user: {'env': 'X'} is not allowed: text is needed, not dict"),
+        ({"password": b"\xff"}, "password: its value is not allowed: the bytes are not UTF-8"),
         ({"port": 99999}, "port: 99999 is not allowed: a port is a number from 0 to 65535"),
         ({"port": -1}, "port: -1 is not allowed"),
         ({"conn_attrs": 5}, "conn_attrs: its value is not allowed: a mapping is needed"),
