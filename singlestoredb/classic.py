@@ -135,10 +135,9 @@ class ClassicMembers(ErrorMembers):
     @property
     def encoding(self) -> str:
         """Python's name of the connection's character set."""
-        from pymysql.charset import charset_by_name
+        from singlestoredb.utils.text import codec_of
 
-        found = charset_by_name(self.charset)
-        return str(found.encoding) if found is not None else self.charset
+        return codec_of(self.charset)
 
     @property
     def ssl(self) -> bool:

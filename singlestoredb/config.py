@@ -26,6 +26,7 @@ from .utils.config import (
     get_suboptions,
     iteroptions,
     option_context,
+    options,
     register_option,
     reset_option,
     set_option,
@@ -54,9 +55,6 @@ __all__ = [
     "set_option",
     "set_options",
 ]
-
-options = AttrOption()
-"""All options as attributes."""
 
 
 def _env(name: str) -> str:

@@ -178,6 +178,8 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
     def _many(self, query: str, args: Any) -> Iterator[tuple[str, Any]]:
         """Iterate over the statements and arguments that ``executemany`` is."""
         connection = self._open_connection()
+        if type(query) is not str:
+            query = connection._text_of(query, args)
         rows = _parameter_rows(args)
         split = split_values(query)
         if split is None:
@@ -617,7 +619,11 @@ class Cursor(ErrorMembers, Generic[RowT, TableT]):
         Of a result that is not buffered, at most ``rows_per_batch`` rows are in memory at a time;
         the reader is used up before the cursor runs its next statement.
         """
-        import pyarrow
+        try:
+            import pyarrow
+        except ImportError:
+            self._open_connection()._format("arrow")  # tells how it is installed
+            raise
 
         first = pyarrow.table(self.fetch_arrow_chunk(rows_per_batch))
 

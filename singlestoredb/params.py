@@ -79,6 +79,38 @@ def _count(value: Any) -> int:
     return count
 
 
+def _text(value: Any) -> str:
+    if isinstance(value, (bytes, bytearray)):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise ValueError("the bytes are not UTF-8") from None
+    if isinstance(value, (Mapping, list, tuple, set)):
+        raise ValueError(f"text is needed, not {type(value).__name__}")
+    return str(value)
+
+
+def _port(value: Any) -> int:
+    port = int(value)
+    if not 0 <= port <= 65535:
+        # The resolver would keep its last 16 bits, and the password go to another port.
+        raise ValueError(f"a port is a number from 0 to 65535, not {value}")
+    return port
+
+
+def _error_handler(value: Any) -> str:
+    import codecs
+
+    try:
+        codecs.lookup_error(str(value))
+    except LookupError:
+        raise ValueError(
+            f"Python has no error handler named {str(value)!r}; there are strict, ignore, replace, "
+            "backslashreplace and others"
+        ) from None
+    return str(value)
+
+
 def _mapping(value: Any) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         raise ValueError(f"a mapping is needed, not {type(value).__name__}")
@@ -90,40 +122,40 @@ def _as_it_is(value: Any) -> Any:
 
 
 _CASTS: dict[str, Callable[[Any], Any]] = {
-    "host": str,
-    "user": str,
-    "password": str,
-    "port": int,
-    "database": str,
-    "driver": str,
+    "host": _text,
+    "user": _text,
+    "password": _text,
+    "port": _port,
+    "database": _text,
+    "driver": _text,
     "pure_python": cast_bool_param,
     "local_infile": cast_bool_param,
-    "charset": str,
-    "ssl_key": str,
-    "ssl_cert": str,
-    "ssl_ca": str,
+    "charset": _text,
+    "ssl_key": _text,
+    "ssl_cert": _text,
+    "ssl_ca": _text,
     "ssl_disabled": cast_bool_param,
-    "ssl_cipher": str,
+    "ssl_cipher": _text,
     "ssl_verify_cert": cast_bool_param,
-    "tls_sni_servername": str,
+    "tls_sni_servername": _text,
     "ssl_verify_identity": cast_bool_param,
     "conv": _mapping,
-    "credential_type": str,
+    "credential_type": _text,
     "autocommit": cast_bool_param,
-    "results_type": str,
+    "results_type": _text,
     "buffered": cast_bool_param,
-    "results_format": str,
-    "program_name": str,
+    "results_format": _text,
+    "program_name": _text,
     "conn_attrs": _mapping,
     "multi_statements": cast_bool_param,
     "client_found_rows": cast_bool_param,
     "connect_timeout": int,
     "nan_as_null": cast_bool_param,
     "inf_as_null": cast_bool_param,
-    "encoding_errors": str,
+    "encoding_errors": _error_handler,
     "track_env": cast_bool_param,
     "enable_extended_data_types": cast_bool_param,
-    "vector_data_format": str,
+    "vector_data_format": _text,
     "parse_json": cast_bool_param,
     "interpolate_query_with_empty_args": cast_bool_param,
     "socket_options": _mapping,
@@ -131,22 +163,22 @@ _CASTS: dict[str, Callable[[Any], Any]] = {
     "retries": _count,
     "retry_reads": _count,
     "keepalive": _whole_seconds,
-    "unix_socket": str,
-    "collation": str,
+    "unix_socket": _text,
+    "collation": _text,
     "ssl": as_context,
     "read_timeout": _seconds,
     "write_timeout": _seconds,
-    "init_command": str,
-    "sql_mode": str,
-    "bind_address": str,
+    "init_command": _text,
+    "sql_mode": _text,
+    "bind_address": _text,
     "binary_prefix": cast_bool_param,
     "server_public_key": _as_it_is,
     "max_allowed_packet": int,
     "auth_plugin_map": _mapping,
     "invalid_values": _mapping,
-    "read_default_file": str,
-    "read_default_group": str,
-    "connection_name": str,
+    "read_default_file": _text,
+    "read_default_group": _text,
+    "connection_name": _text,
     "use_unicode": cast_bool_param,
     "client_flag": int,
 }
@@ -209,8 +241,10 @@ def _cast_params(params: Mapping[str, Any]) -> dict[str, Any]:
         try:
             out[name] = cast(value)
         except (TypeError, ValueError) as exc:
-            shown = "" if name in _NEVER_SHOWN else f" {value!r}"
-            raise ValueError(f"connection parameter {name}:{shown} is not allowed: {exc}") from None
+            shown = "its value" if name in _NEVER_SHOWN else repr(value)
+            raise ValueError(
+                f"connection parameter {name}: {shown} is not allowed: {exc}"
+            ) from None
     return out
 
 
@@ -309,7 +343,13 @@ def _merge(
     if "results_format" in given:
         import warnings
 
-        warnings.warn("results_format is now called results_type", DeprecationWarning, stacklevel=4)
+        from singlestoredb.warnings import callers_level
+
+        warnings.warn(
+            "results_format is now called results_type",
+            DeprecationWarning,
+            stacklevel=callers_level(),
+        )
         given.setdefault("results_type", given.pop("results_format"))
 
     host = given.pop("host", None)
@@ -378,9 +418,9 @@ def _merge(
         try:
             merged[parameter.name] = parameter.convert(value)
         except ValueError as exc:
-            shown = "" if parameter.secret else f" {value!r}"
+            shown = "its value" if parameter.secret else repr(value)
             raise ValueError(
-                f"connection parameter {parameter.name}:{shown} is not allowed: {exc}"
+                f"connection parameter {parameter.name}: {shown} is not allowed: {exc}"
             ) from None
 
     _finish(merged, info, option)

@@ -155,8 +155,15 @@ def _read_private(path: Path) -> bytes:
 
 def _resolved(profile: str, key: str, value: Any, folder: Path) -> Any:
     """Return a value, read from where it refers to."""
-    if not isinstance(value, Mapping) or not value.keys() & _SOURCES.keys():
-        return dict(value) if isinstance(value, Mapping) else value
+    if not isinstance(value, Mapping):
+        return value
+    if not value.keys() & _SOURCES.keys():
+        if key in ("password", "user", "url", "host"):
+            raise ValueError(
+                f"{key} of the connection {profile!r} must be text or a table of "
+                f"{', '.join(sorted(_SOURCES))}, not of {', '.join(sorted(value)) or 'nothing'}"
+            )
+        return dict(value)
     source = next(iter(value.keys() & _SOURCES.keys()))
     allowed = {source, "user"} if source == "keyring" else {source}
     where = f"{key} of the connection {profile!r}"
@@ -166,7 +173,10 @@ def _resolved(profile: str, key: str, value: Any, folder: Path) -> Any:
         secret = _SOURCES[source](value, folder)
     except (OSError, KeyError, TypeError, ValueError, subprocess.SubprocessError) as exc:
         # The text of such an error may have what the command printed.
-        reason = exc.args[0] if isinstance(exc, (KeyError, ValueError)) else type(exc).__name__
+        if isinstance(exc, OSError) and exc.strerror:
+            reason = f"{exc.filename}: {exc.strerror}"
+        else:
+            reason = exc.args[0] if isinstance(exc, (KeyError, ValueError)) else type(exc).__name__
         raise InterfaceError(0, f"{where} could not be read from {source}: {reason}") from None
     return secret
 

@@ -263,6 +263,22 @@ class BaseSession(Generic[OpenedT]):
         timeout = self._query_timeout
         return StatementRequest(sql, bound, buffered, shape, infile_stream, timeout, infile_name)
 
+    def _text_of(self, query: Any, args: Any = None) -> str:
+        """Return a statement that is no plain ``str`` as one.
+
+        Bytes are text in the connection's character set, and reach the server as they are.
+        Raises ``ProgrammingError`` for anything else, and for bytes with arguments.
+        """
+        if isinstance(query, str):
+            return query
+        if not isinstance(query, (bytes, bytearray)):
+            raise ProgrammingError(0, f"a statement must be str, not {type(query).__name__}")
+        if args is not None:
+            raise ProgrammingError(0, "a statement with arguments must be str, not bytes")
+        from singlestoredb.utils.text import codec_of
+
+        return query.decode(codec_of(self.character_set_name()), "surrogateescape")
+
     # -- escaping --
 
     def escape(self, value: Any, mapping: Mapping[type, Any] | None = None) -> str:
@@ -461,6 +477,8 @@ class Session(BaseSession[DriverConnection]):
         ``shown`` is what observers are told of a text that has values written into it.
         """
         opened = self._opened()
+        if type(query) is not str:
+            query = self._text_of(query, args)
         request = self._request(query, args, buffered, shape, infile_stream, infile_name)
         hooks = self._hooks
         if not (self._fusion or hooks.watches_statements or hooks.answers_statements):

@@ -6,6 +6,7 @@ parameters say how", or nothing.  TLS that was asked for in any of these ways is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -93,3 +94,36 @@ def _verify_mode(value: Any) -> ssl.VerifyMode | None:
     if text in ("0", "false", "no", "off"):
         return ssl.CERT_NONE
     raise ValueError("verify_mode must be none, optional or required")
+
+
+def use_files(
+    context: ssl.SSLContext,
+    ca: str | None,
+    cert: str | None,
+    key: str | None,
+    cipher: str | None,
+    verify: bool,
+) -> None:
+    """Give a context what ``ssl_ca``, ``ssl_cert``, ``ssl_key`` and ``ssl_cipher`` name.
+
+    Without ``ca`` the machine's own authorities are trusted when ``verify`` says that the
+    certificate is looked at.  Raises ``InterfaceError`` that names what cannot be used.
+    """
+    from singlestoredb.exceptions import InterfaceError
+
+    what = f"ssl_ca {ca!r}"
+    try:
+        if ca:
+            folder = os.path.isdir(ca)
+            context.load_verify_locations(None if folder else ca, ca if folder else None)
+        elif verify:
+            context.load_default_certs()
+        what = f"ssl_cert {cert!r}" + (f" with ssl_key {key!r}" if key else "")
+        if cert:
+            context.load_cert_chain(cert, key)
+        what = f"ssl_cipher {cipher!r}"
+        if cipher:
+            context.set_ciphers(cipher)
+    except OSError as exc:  # ssl.SSLError is one
+        why = exc.strerror or (exc.args[-1] if exc.args else exc)
+        raise InterfaceError(0, f"{what} cannot be used: {why}") from exc

@@ -143,6 +143,9 @@ class AsyncConnection(BaseSession[AsyncDriverConnection]):
         self, query: str, args: Any, buffered: bool, shape: Shape, infile_stream: Any
     ) -> AsyncResultStream:
         """Run a statement; extensions and Fusion see it when there are any."""
+        if type(query) is not str:
+            self._opened()
+            query = self._text_of(query, args)
         if self._params.retry_reads and buffered:
             await self._reopen_for(query)
         opened = self._opened()

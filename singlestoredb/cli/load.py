@@ -129,7 +129,7 @@ def load(
         except Error as exc:
             _complain(exc)
             raise SystemExit(FAILED) from None
-        except (OSError, EOFError, ValueError) as exc:  # pyarrow's are ValueErrors
+        except _unreadable() as exc:
             click.echo(f"{file} cannot be read: {exc}", err=True)
             raise SystemExit(FAILED) from None
     seconds = time.monotonic() - start
@@ -150,6 +150,14 @@ def _opened(stack: contextlib.ExitStack, file: str) -> IO[bytes]:
         return stack.enter_context(open(file, "rb"))
     except OSError as exc:
         raise click.UsageError(f"{file}: {exc.strerror}") from None
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """Return the classes of errors that a file causes which is not what it should be."""
+    import lzma
+    import zlib
+
+    return OSError, EOFError, ValueError, zlib.error, lzma.LZMAError  # pyarrow's are ValueErrors
 
 
 def _decompressed(stack: contextlib.ExitStack, raw: IO[bytes], compression: str) -> IO[bytes]:
@@ -240,7 +248,11 @@ def _csv(job: _Job) -> tuple[Any, int | None]:
             )
             names = list(parsed.column_names)
         convert.column_types = dict.fromkeys(names, pyarrow.string())
-    return csv.open_csv(stream, read, parse, convert), None
+    try:
+        return csv.open_csv(stream, read, parse, convert), None
+    except pyarrow.ArrowKeyError:
+        wanted = ", ".join(job.columns or ())
+        raise click.UsageError(f"the file does not have all of the columns {wanted}") from None
 
 
 def _first_line(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:

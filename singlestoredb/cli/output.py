@@ -117,9 +117,21 @@ def _write_csv(names: list[str], rows: Iterator[Any], stream: TextIO, delimiter:
     writer.writerow(names)
     count = 0
     for row in rows:
-        writer.writerow(["" if v is None else shown(v) for v in row])
+        cells = [None if v is None else shown(v) for v in row]
+        if "" in cells:  # the module writes it as it writes None
+            stream.write(delimiter.join(_csv_cell(cell, delimiter) for cell in cells) + "\n")
+        else:
+            writer.writerow(cells)
         count += 1
     return count
+
+
+def _csv_cell(cell: str | None, delimiter: str) -> str:
+    if cell is None:
+        return ""
+    if cell and not any(c in cell for c in (delimiter, '"', "\n", "\r")):
+        return cell
+    return '"' + cell.replace('"', '""') + '"'
 
 
 def _write_json(names: list[str], rows: Iterator[Any], stream: TextIO) -> int:
@@ -145,15 +157,21 @@ def _object(names: list[str], row: tuple[Any, ...]) -> str:
     return json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, default=plain)
 
 
+def check_file(file: Path) -> None:
+    """Raise ``click.UsageError`` for a file that cannot be written: before a statement has run."""
+    if file.suffix.lower() not in FILES:
+        raise click.UsageError(f"{file}: the suffix must be one of {', '.join(FILES)}")
+    if not file.parent.is_dir():
+        raise click.UsageError(f"{file}: there is no folder {file.parent}")
+
+
 def write_file(cursor: Cursor[Any, Any], file: Path) -> int:
     """Write the rows that are left of a result to a file; return how many.
 
-    The file appears under its name when it is complete.  Raises ``click.UsageError`` for an
-    unknown suffix or a missing library.
+    The file appears under its name when it is complete.  Raises ``click.UsageError`` for a missing
+    library.
     """
     kind = file.suffix.lower()
-    if kind not in FILES:
-        raise click.UsageError(f"{file}: the suffix must be one of {', '.join(FILES)}")
     partial = file.with_name(f".{file.name}.part")
     try:
         count = _write_partial(cursor, partial, kind)

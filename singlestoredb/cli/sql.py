@@ -54,6 +54,8 @@ def sql(
     TARGET is a connection URL or the file of an embedded database.  Without it the environment
     says where to connect (SINGLESTOREDB_URL).
     """
+    if file is not None:
+        output.check_file(file)
     connection = _connect(target)
     style = style or ("table" if sys.stdout.isatty() else "csv")
     with connection:
@@ -62,13 +64,22 @@ def sql(
             return
         script = statement if statement is not None else sys.stdin.read()
         texts = [text for text, _ in split_statements(script)]
+        found = False
         for i, text in enumerate(texts):
             last = i == len(texts) - 1
             try:
-                _run(connection, text, style, max_rows, file if last else None)
+                found = _run(connection, text, style, max_rows, file if last else None)
             except Error as exc:
                 _complain(exc)
                 raise SystemExit(FAILED) from None
+            except BrokenPipeError:
+                raise  # click ends quietly: whoever read the rows has enough
+            except OSError as exc:
+                click.echo(f"the rows cannot be written: {exc}", err=True)
+                raise SystemExit(FAILED) from None
+        if file is not None and not found:
+            click.echo(f"the last statement has no result: {file} was not written", err=True)
+            raise SystemExit(FAILED)
 
 
 def _connect(target: str | None) -> Connection:
@@ -96,20 +107,28 @@ def _quoted(path: str) -> str:
     return quote(path)
 
 
-def _run(connection: Connection, text: str, style: str, max_rows: int, file: Path | None) -> None:
+def _run(connection: Connection, text: str, style: str, max_rows: int, file: Path | None) -> bool:
+    """Run a statement and print its results or write them to ``file``; return whether there were
+    any."""
+    found = False
     with connection.cursor("tuples", buffered=False) as cursor:
         cursor.execute(text)
         while True:
             if cursor.description is None:
                 if cursor.rowcount > 0:
-                    click.echo(f"{cursor.rowcount} rows affected", err=True)
-            elif file is not None:
+                    noun = "row" if cursor.rowcount == 1 else "rows"
+                    click.echo(f"{cursor.rowcount} {noun} affected", err=True)
+                if not cursor.nextset():
+                    return found
+                continue
+            found = True
+            if file is not None:
                 rows = output.write_file(cursor, file)
                 click.echo(f"{rows} rows written to {file}", err=True)
             else:
                 output.write(cursor, style, max_rows)
             if not cursor.nextset():
-                return
+                return found
 
 
 def _complain(exc: BaseException) -> None:

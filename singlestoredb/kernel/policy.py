@@ -133,7 +133,11 @@ def _read_file(path: str) -> Mapping[str, Any]:
             content = tomllib.load(stream)
     except tomllib.TOMLDecodeError as exc:
         raise PluginError(f"SINGLESTOREDB_CONFIG names {path!r}, which is not TOML: {exc}") from exc
-    table = content.get("tool", {}).get("singlestoredb", {}).get("plugins", {})
+    table: Any = content
+    for key in ("tool", "singlestoredb", "plugins"):
+        table = table.get(key, {})
+        if not isinstance(table, Mapping):
+            raise PluginError(f"{key!r} in {path} must be a table: [tool.singlestoredb.plugins]")
     unknown = sorted(set(table) - set(KEYS))
     if unknown:
         raise PluginError(
@@ -148,6 +152,8 @@ def _items(value: Any) -> list[str]:
         return []
     if isinstance(value, str):
         value = value.split(",")
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"a list is needed, not {value!r}")
     return [str(item).strip() for item in value if str(item).strip()]
 
 

@@ -9,6 +9,7 @@ Reading costs one dictionary look-up and one look at ``os.environ``; nothing wal
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
@@ -523,3 +524,11 @@ def check_socket_options(value: Any) -> dict[int, dict[int, Any]]:
             raise ValueError("the numbers of socket options are integers")
         checked[level] = dict(inner)
     return checked
+
+
+options = AttrOption()
+"""All options as attributes."""
+
+# At the end, because it needs what is above: the SDK's options are there whichever of the two
+# modules a program imports first.  (Type checkers need not follow it: they would go in a circle.)
+importlib.import_module("singlestoredb.config")

@@ -20,3 +20,11 @@ def printable(text: str, kept: str = "", most: int = _LONGEST) -> str:
         c if c.isprintable() or c in kept else c.encode("unicode_escape").decode("ascii")
         for c in text
     )
+
+
+def codec_of(charset: str) -> str:
+    """Return Python's name of a server's character set; its own when Python has none."""
+    from pymysql.charset import charset_by_name
+
+    found = charset_by_name(charset)
+    return str(found.encoding) if found is not None else charset

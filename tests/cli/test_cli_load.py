@@ -141,6 +141,9 @@ def test_wrong_usage(url: str, tmp_path: Path) -> None:
     done = load(parquet, "t", "--url", url, "--columns", "nope")
     assert done.exit_code == 2
     assert "no column nope; it has id, name, x" in done.stderr
+    done = load(file, "t", "--url", url, "--columns", "1,nope")
+    assert done.exit_code == 2
+    assert "does not have all of the columns 1, nope" in done.stderr
     assert load(file, "t", "--url", "mysql://u:p@127.0.0.1:1/d").exit_code == 3
 
 
@@ -157,6 +160,15 @@ def test_failures_leave_no_table(url: str, tmp_path: Path) -> None:
     cut = tmp_path / "b.csv.gz"
     cut.write_bytes(gzip.compress(CSV)[:-9])
     assert load(cut, "t", "--url", url).exit_code == 1
+    for suffix in (".gz", ".bz2", ".xz"):
+        bad = tmp_path / f"bad.csv{suffix}"
+        data = bytearray(compressed(CSV * 100, suffix))
+        data[30:40] = bytes(10)
+        bad.write_bytes(data)
+        done = load(bad, "t", "--url", url)
+        assert done.exit_code == 1
+        assert isinstance(done.exception, SystemExit)
+        assert f"bad.csv{suffix} cannot be read" in done.stderr
     assert rows(url, "SHOW TABLES") == []
 
 

@@ -73,7 +73,25 @@ def test_a_failed_file_leaves_nothing(tmp_path: Path) -> None:
     done = s2("embedded://", "SELECT 1", "-o", str(tmp_path / "out.xls"))
     assert done.exit_code == 2
     assert "the suffix must be one of .parquet" in done.stderr
+    database = tmp_path / "x.db"
+    done = s2(str(database), "CREATE TABLE t (a INT)", "-o", str(tmp_path / "none" / "out.csv"))
+    assert done.exit_code == 2
+    assert "there is no folder" in done.stderr
+    assert list(tmp_path.iterdir()) == [], "nothing was run"
+    done = s2("embedded://", "CREATE TABLE t (a INT)", "-o", str(tmp_path / "out.csv"))
+    assert done.exit_code == 1
+    assert "has no result" in done.stderr
+    if Path("/dev/full").exists():
+        (tmp_path / ".out.csv.part").symlink_to("/dev/full")
+        done = s2("embedded://", "SELECT 1", "-o", str(tmp_path / "out.csv"))
+        assert done.exit_code == 1
+        assert done.stderr.startswith("the rows cannot be written")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_csv_tells_empty_text_from_null() -> None:
+    rows = "SELECT NULL AS a, '' AS b, 'x\"y' AS c UNION ALL SELECT 'p,q', 'r', ''"
+    assert s2("embedded://", rows).stdout == 'a,b,c\n,"","x""y"\n"p,q",r,""\n'
 
 
 def test_exit_codes_tell_what_went_wrong() -> None:

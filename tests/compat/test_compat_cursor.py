@@ -150,8 +150,11 @@ def test_an_unfinished_result(mysql_url: str) -> None:
         stream = conn.cursor(buffered=False)
         stream.execute("SELECT 1 UNION SELECT 2")
         assert stream.fetchone() == (1,)
-        with pytest.warns(UserWarning, match="Previous unbuffered result was left incomplete"):
+        with pytest.warns(
+            UserWarning, match="Previous unbuffered result was left incomplete"
+        ) as told:
             assert conn.execute("SELECT 3").fetchall() == [(3,)]
+        assert [warning.filename for warning in told] == [__file__]
         assert stream.fetchall() == []
 
 

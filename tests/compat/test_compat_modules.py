@@ -41,7 +41,9 @@ PATHS = {
     "escape_bytes_prefixed escape_bytes escape_str escape_None escape_timedelta escape_time "
     "escape_datetime escape_date escape_struct_time Decimal2Literal through convert_bit "
     "Thing2Literal",
-    "singlestoredb.mysql.constants": "CLIENT COMMAND CR ER FIELD_TYPE FLAG SERVER_STATUS",
+    "singlestoredb.mysql._auth": "scramble_native_password scramble_caching_sha2 ed25519_password",
+    "singlestoredb.mysql.constants": "CLIENT COMMAND CR ER EXTENDED_TYPE FIELD_TYPE FLAG "
+    "SERVER_STATUS VECTOR_TYPE",
     "singlestoredb.mysql.err": "MySQLError Error Warning ProgrammingError error_map "
     "raise_mysql_exception",
     "singlestoredb.mysql.charset": "charset_by_name charset_by_id MBLENGTH",
@@ -51,7 +53,7 @@ PATHS = {
     "singlestoredb.mysql.times": "Date Time TimeDelta Timestamp DateFromTicks",
     "singlestoredb.http": "connect apilevel paramstyle threadsafety STRING BINARY NUMBER Error",
     "singlestoredb.http.connection": "connect Connection Cursor",
-    "singlestoredb.utils.config": "get_option set_option option_context describe_option "
+    "singlestoredb.utils.config": "options get_option set_option option_context describe_option "
     "reset_option get_suboptions register_option iteroptions",
     "singlestoredb.utils.xdict": "xdict xadict",
     "singlestoredb.utils.results": "Description format_results get_schema results_to_tuple "
@@ -76,6 +78,15 @@ def test_paths_and_names(path: str) -> None:
     module = import_module(path)
     missing = [name for name in PATHS[path].split() if not hasattr(module, name)]
     assert not missing
+
+
+def test_options_are_there_whatever_is_imported_first() -> None:
+    for module in ("singlestoredb.utils.config", "singlestoredb.config"):
+        code = (
+            f"from {module} import get_option, options as o; print(get_option('charset'), o.port)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == ("utf8mb4 0\n", "")
 
 
 def test_faces_load_no_driver_before_they_connect() -> None:

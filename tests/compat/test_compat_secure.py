@@ -111,6 +111,29 @@ def test_tls_over_a_unix_socket_is_not_dropped(lying: Callable[..., Lies], tmp_p
     assert b"".join(server.told) == b""
 
 
+@pytest.mark.parametrize("driver", ["mysql", "https"])
+def test_files_and_ciphers_that_cannot_be_used_are_named(
+    mariadb_tls: MariaDB, driver: str, tmp_path: Path
+) -> None:
+    url = mariadb_tls.url.replace("mysql:", f"{driver}:")
+    text = tmp_path / "text.pem"
+    text.write_text("no certificate")
+    wrong: dict[str, dict[str, Any]] = {
+        "ssl_ca '/no/ca.pem' cannot be used: No such file or directory": {"ssl_ca": "/no/ca.pem"},
+        f"ssl_ca '{text}' cannot be used: .*no certificate": {"ssl_ca": str(text)},
+        "ssl_cert '/no/cert' with ssl_key '/no/key' cannot be used": {
+            "ssl_cert": "/no/cert",
+            "ssl_key": "/no/key",
+        },
+        "ssl_cipher 'NONE-SUCH' cannot be used: No cipher can be selected": {
+            "ssl_cipher": "NONE-SUCH"
+        },
+    }
+    for said, arguments in wrong.items():
+        with pytest.raises(s2.InterfaceError, match=said):
+            s2.connect(url, **arguments)
+
+
 def test_http_does_not_drop_tls() -> None:
     arguments: dict[str, Any]
     for arguments in ({"ssl": {}}, {"ssl": True}, {"ssl_ca": "x"}, {"ssl_verify_identity": True}):

@@ -163,6 +163,29 @@ def test_scrolling(conn: s2.Connection) -> None:
             stream.scroll(100)
 
 
+def test_statements_that_are_no_str(conn: s2.Connection, driver: ScriptedDriver) -> None:
+    class Text(str):
+        pass
+
+    cursor = conn.cursor()
+    for query in (b"UPDATE \xc3\xa4\xff", bytearray(b"UPDATE \xc3\xa4\xff")):
+        cursor.execute(query)  # type: ignore[arg-type]
+        assert cursor._executed == "UPDATE ä\udcff"
+    cursor.execute(Text("SELECT"))
+    sent = len(driver.statements)
+    wrong: tuple[tuple[Any, Any, str], ...] = (
+        (5, None, "a statement must be str, not int"),
+        (None, None, "a statement must be str, not NoneType"),
+        (b"SELECT %s", [1], "a statement with arguments must be str, not bytes"),
+    )
+    for bad, args, said in wrong:
+        with pytest.raises(s2.ProgrammingError, match=said):
+            cursor.execute(bad, args)
+    with pytest.raises(s2.ProgrammingError, match="a statement with arguments must be str"):
+        cursor.executemany(b"INSERT INTO t VALUES (%s)", [[1]])  # type: ignore[arg-type]
+    assert len(driver.statements) == sent
+
+
 def test_no_result_set(conn: s2.Connection) -> None:
     with conn.cursor("pandas") as cursor:
         assert cursor.execute("CREATE TABLE t (a INT)") == 0

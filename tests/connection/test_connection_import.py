@@ -66,3 +66,26 @@ with s2.connect({mariadb.url!r}) as conn:
     assert plugins - {"mysql_accel"} == {"mysql", "format_tuples"}  # accelerated where it is built
     absent = {"numpy", "pandas", "polars", "pyarrow", "lark", "duckdb", "sqlglot", "requests"}
     assert not loaded & (absent | {"click", "rich"})
+
+
+def test_missing_libraries_are_named_with_the_command_that_installs_them() -> None:
+    code = (
+        "import singlestoredb as s2, sys\n"
+        "sys.modules['pyarrow'] = sys.modules['requests'] = None\n"
+        "cursor = s2.connect('embedded://').execute('SELECT 1 AS a')\n"
+        "for call in (cursor.fetch_record_batch, cursor.fetch_arrow_table,\n"
+        "             lambda: s2.connect('http://h')):\n"
+        "    try:\n"
+        "        call()\n"
+        "    except s2.plugins.PluginLoadError as exc:\n"
+        "        print(exc)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "the format 'arrow' needs pyarrow, which is not installed "
+        "(pip install 'singlestoredb[arrow]')",
+        "the format 'arrow' needs pyarrow, which is not installed "
+        "(pip install 'singlestoredb[arrow]')",
+        "the driver 'http' needs requests, which is not installed "
+        "(pip install 'singlestoredb[http]')",
+    ]

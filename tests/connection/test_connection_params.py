@@ -71,6 +71,11 @@ def test_unreadable_urls_are_not_repeated(url: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+def test_bytes_are_text() -> None:
+    assert build_params(user=b"me")["user"] == "me"
+    assert build_params(user="u", password="ä".encode())["password"] == "ä"
+
+
 def test_defaults() -> None:
     assert build_params() == DEFAULTS
 
@@ -128,7 +133,7 @@ def test_a_driver_that_opens_files_takes_the_path(tmp_path: Any) -> None:
         assert resolve(host="file:////abs/a.db?database=x").database == "x"
         assert resolve(host="file://name").host == "name"
         assert resolve(driver="file").path is None
-        with pytest.raises(ValueError, match=r"connection parameter key: is not allowed") as caught:
+        with pytest.raises(ValueError, match=r"parameter key: its value is not allowed") as caught:
             resolve(host="file://?key=s3cret")
         assert "s3cret" not in str(caught.value).partition("invalid literal")[0]
     finally:
@@ -143,6 +148,12 @@ def test_a_driver_that_opens_files_takes_the_path(tmp_path: Any) -> None:
         ({"host": "h?conv=1"}, "conv cannot be given in a URL"),
         ({"local_infile": "perhaps"}, "local_infile: 'perhaps' is not allowed"),
         ({"port": "x"}, "port: 'x' is not allowed"),
+        ({"user": {"env": "X"}}, "user: {'env': 'X'} is not allowed: text is needed, not dict"),
+        ({"password": b"\xff"}, "password: its value is not allowed: the bytes are not UTF-8"),
+        ({"port": 99999}, "port: 99999 is not allowed: a port is a number from 0 to 65535"),
+        ({"port": -1}, "port: -1 is not allowed"),
+        ({"conn_attrs": 5}, "conn_attrs: its value is not allowed: a mapping is needed"),
+        ({"encoding_errors": "guess"}, "Python has no error handler named 'guess'"),
         ({"connect_timeout": 0}, "connect_timeout must be from 1"),
         ({"read_timeout": -1}, "read_timeout: -1 is not allowed"),
         ({"vector_data_format": "xml"}, "vector_data_format must be json or binary"),
@@ -170,8 +181,14 @@ def test_unknown_drivers_and_formats() -> None:
 def test_format_names_have_their_old_spellings() -> None:
     assert build_params(results_type="Tuple")["results_type"] == "tuples"
     assert build_params(results_type="pyarrow")["results_type"] == "arrow"
-    with pytest.warns(DeprecationWarning, match="results_type"):
+    with pytest.warns(DeprecationWarning, match="results_type") as told:
         assert build_params(results_format="dict")["results_type"] == "dicts"
+    assert [warning.filename for warning in told] == [__file__]
+    with pytest.warns(DeprecationWarning, match="results_type") as told:
+        conn = s2.connect("embedded://", results_format="dicts")
+    assert [warning.filename for warning in told] == [__file__]
+    assert conn.execute("SELECT 1 AS a").fetchall() == [{"a": 1}]
+    conn.close()
 
 
 def test_what_follows_from_other_parameters() -> None:

@@ -152,6 +152,8 @@ def test_secrets_by_reference(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         password = {{ file = "secret", env = "X" }}
         [g]
         password = {{ file = "missing" }}
+        [h]
+        password = {{ fiel = "secret" }}
         """,
     )
     assert load("a") == {"password": "fr0m file"}
@@ -160,13 +162,15 @@ def test_secrets_by_reference(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("c", "environment variable NOT_SET is not set"),
         ("d", "ended with 4"),
         ("e", "list of words"),
-        ("g", "FileNotFoundError"),
+        ("g", "missing: No such file or directory"),
     ):
         with pytest.raises(s2.InterfaceError, match=message) as caught:
             load(name)
         assert "s3cret" not in str(caught.value)
     with pytest.raises(ValueError, match="by itself"):
         load("f")
+    with pytest.raises(ValueError, match="a table of command, env, file, keyring, not of fiel"):
+        load("h")
     secret.chmod(0o644)
     with pytest.raises(s2.InterfaceError, match="can be read or changed by other"):
         load("a")

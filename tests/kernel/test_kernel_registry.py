@@ -217,6 +217,14 @@ def test_a_configuration_file_must_be_readable_and_known(
     file.write_text("[tool.singlestoredb.plugins]\ndisabel = []\n")
     with pytest.raises(PluginError, match=r"unknown key .* disabel; known are disable"):
         registry.select("formats", "tuples")
+    for content, message in (
+        ("[tool.singlestoredb.plugins]\ndisable = 5\n", "a list is needed, not 5"),
+        ("[tool.singlestoredb]\nplugins = 5\n", "'plugins' in .* must be a table"),
+        ("tool = 5\n", "'tool' in .* must be a table"),
+    ):
+        file.write_text(content)
+        with pytest.raises(PluginError, match=message):
+            registry.select("formats", "tuples")
 
 
 def test_trace_tells_each_choice(

@@ -20,6 +20,8 @@ from singlestoredb_hookspecs import ConnectionParams, DriverInfo, hookimpl
 if TYPE_CHECKING:
     from .connection import HTTPConnection
 
+SINGLESTOREDB_REQUIRES = {"requests": "singlestoredb[http]"}
+
 _PORTS = {"http": 80, "https": 443}
 """Driver → the port of its scheme."""
 

@@ -28,6 +28,7 @@ from requests.adapters import HTTPAdapter
 from singlestoredb._version import __version__
 from singlestoredb.dialing import dial, left
 from singlestoredb.exceptions import Error, InterfaceError, NotSupportedError, OperationalError
+from singlestoredb.tls import use_files
 from singlestoredb_hookspecs import ConnectionParams
 
 from . import errors
@@ -357,29 +358,14 @@ def _tls_context(params: ConnectionParams) -> ssl.SSLContext:
         if not isinstance(params.ssl, ssl.SSLContext):
             raise InterfaceError(0, f"ssl must be an SSLContext, not {type(params.ssl).__name__}")
         return params.ssl
-    try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        verify = params.ssl_verify_cert is not False or bool(params.ssl_verify_identity)
-        context.check_hostname = verify and params.ssl_verify_identity is not False
-        context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
-        # Python 3.13 turns this on; certificates that servers make for themselves fail it.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if params.ssl_ca:
-            folder = os.path.isdir(params.ssl_ca)
-            context.load_verify_locations(
-                None if folder else params.ssl_ca, params.ssl_ca if folder else None
-            )
-        elif verify:
-            context.load_default_certs()
-        if params.ssl_cert:
-            context.load_cert_chain(params.ssl_cert, params.ssl_key)
-        if params.ssl_cipher:
-            context.set_ciphers(params.ssl_cipher)
-    except (OSError, ssl.SSLError) as exc:
-        raise InterfaceError(
-            0, f"the TLS parameters cannot be used: {exc.strerror or exc}"
-        ) from exc
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    verify = params.ssl_verify_cert is not False or bool(params.ssl_verify_identity)
+    context.check_hostname = verify and params.ssl_verify_identity is not False
+    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+    # Python 3.13 turns this on; certificates that servers make for themselves fail it.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    use_files(context, params.ssl_ca, params.ssl_cert, params.ssl_key, params.ssl_cipher, verify)
     return context
 
 

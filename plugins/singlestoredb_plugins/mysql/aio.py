@@ -35,6 +35,7 @@ from singlestoredb.kernel.threaded import (
     clean_behind,
     in_thread,
 )
+from singlestoredb.warnings import callers_level
 from singlestoredb_hookspecs import (
     ArrowBatches,
     Column,
@@ -653,7 +654,9 @@ class AsyncMySQLConnection:
     async def _settle_active(self, active: AsyncMySQLResult) -> None:
         """Drop what is left of the last statement, because another one is to be sent."""
         if active.unread:
-            warnings.warn("Previous unbuffered result was left incomplete", stacklevel=5)
+            warnings.warn(
+                "Previous unbuffered result was left incomplete", stacklevel=callers_level()
+            )
         self._clean_up()
         await self.settled()
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from singlestoredb._version import __version__
 from singlestoredb.dialing import dial, left, opened
+from singlestoredb.tls import use_files
 from singlestoredb_hookspecs import ConnectionParams
 
 from . import login
@@ -170,22 +171,17 @@ def tls_context(
     verify_cert: bool,
     verify_identity: bool,
 ) -> ssl.SSLContext:
-    """Return the TLS context for a set of parameters, the same one each time."""
+    """Return the TLS context for a set of parameters, the same one each time.
+
+    Raises ``InterfaceError`` for a file or cipher that cannot be used.
+    """
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = verify_identity
     context.verify_mode = ssl.CERT_REQUIRED if verify_cert else ssl.CERT_NONE
-    if ca:
-        folder = os.path.isdir(ca)
-        context.load_verify_locations(None if folder else ca, ca if folder else None)
-    elif verify_cert:
-        context.load_default_certs()
     # Python 3.13 turns this on; certificates that servers make for themselves fail it.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if cert:
-        context.load_cert_chain(cert, key)
-    if cipher:
-        context.set_ciphers(cipher)
+    use_files(context, ca, cert, key, cipher, verify_cert)
     return context

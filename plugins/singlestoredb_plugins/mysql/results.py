@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from singlestoredb.exceptions import Error
+from singlestoredb.warnings import callers_level
 from singlestoredb_hookspecs import Column, ResultStream, Shape
 
 from .columns import decode_rows
@@ -77,7 +78,9 @@ class MySQLResult:
     def settle(self) -> None:
         """Read and drop what is left of the statement, because another one is to be sent."""
         if self._unread:
-            warnings.warn("Previous unbuffered result was left incomplete", stacklevel=6)
+            warnings.warn(
+                "Previous unbuffered result was left incomplete", stacklevel=callers_level()
+            )
         self.close()
 
     # -- reading --

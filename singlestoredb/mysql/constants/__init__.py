@@ -7,9 +7,21 @@ from singlestoredb.mysql.constants import (
     COMMAND,
     CR,
     ER,
+    EXTENDED_TYPE,
     FIELD_TYPE,
     FLAG,
     SERVER_STATUS,
+    VECTOR_TYPE,
 )
 
-__all__ = ["CLIENT", "COMMAND", "CR", "ER", "FIELD_TYPE", "FLAG", "SERVER_STATUS"]
+__all__ = [
+    "CLIENT",
+    "COMMAND",
+    "CR",
+    "ER",
+    "EXTENDED_TYPE",
+    "FIELD_TYPE",
+    "FLAG",
+    "SERVER_STATUS",
+    "VECTOR_TYPE",
+]
