@@ -256,7 +256,8 @@ def test_an_embedded_file_that_cannot_grow(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
         try:
             conn.query("CREATE TABLE more AS SELECT CONCAT(SHA2(a, 256), MD5(a)) AS b "
-                       "FROM (WITH RECURSIVE n AS (SELECT 1 AS a UNION ALL SELECT a + 1 FROM n WHERE a < 20000) "
+                       "FROM (WITH RECURSIVE n AS (SELECT 1 AS a UNION ALL "
+                       "SELECT a + 1 FROM n WHERE a < 20000) "
                        "SELECT a FROM n) AS x")
         except s2.Error as exc:
             print(type(exc).__name__, "File too large" in str(exc) or str(exc))
