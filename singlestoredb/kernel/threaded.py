@@ -221,6 +221,8 @@ class ThreadedConnection:
 
     async def _clean(self, future: asyncio.Future[Any], stream: ThreadedStream | None) -> None:
         """See a cancelled call through to its end."""
+        # However it ends, nobody waits for it.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
         if stream is not None:
             stream.cancelled = True
         self.reading = None

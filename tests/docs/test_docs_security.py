@@ -27,7 +27,8 @@ def existing_tests() -> set[str]:
     files = [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "plugins").rglob("test_*.py")]
     found = set()
     for path in files:
-        found |= set(re.findall(r"^ *def (test_\w+)\(", path.read_text(encoding="utf-8"), re.M))
+        text = path.read_text(encoding="utf-8")
+        found |= set(re.findall(r"^ *(?:async )?def (test_\w+)\(", text, re.M))
     return found
 
 
@@ -40,6 +41,20 @@ def test_each_threat_names_tests_that_exist() -> None:
         assert named or cells[3].startswith("not tested: "), number
         for name in named:
             assert name in existing, f"{number} names {name}, which does not exist"
+
+
+def test_the_page_beyond_the_wire_names_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "explanation" / "beyond.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(lines) >= 18
+    existing = existing_tests()
+    for line in lines:
+        case, outcome, shown = (cell.strip() for cell in line.strip("|").split(" | "))
+        named = re.findall(r"`(\w+)`", shown)
+        assert case
+        assert outcome
+        assert named, case
+        assert set(named) <= existing, set(named) - existing
 
 
 def test_nothing_is_unpickled() -> None:

@@ -36,7 +36,7 @@ from .rogue import (
     row,
 )
 from .rogue_http import PASSWORD, VERSION, Peer, answer, assert_secretive, peer, rows
-from .test_drivers_http_hostile import DEMANDS, ENDINGS, NEVER_ENDING, drops
+from .test_drivers_http_hostile import BODIES, DEMANDS, ENDINGS, NEVER_ENDING, SMUGGLED, drops
 from .test_drivers_mysql_hostile import (
     CASES,
     EVIL,
@@ -398,3 +398,10 @@ def test_a_cancelled_request_leaves_no_thread_behind(monkeypatch: pytest.MonkeyP
             thread.join(20)
             assert not thread.is_alive()
         over.set()
+
+
+@pytest.mark.usefixtures("once")
+def test_how_many_peers_there_are() -> None:
+    """Those in tables, each of which says something that no other one does."""
+    assert len(GREETINGS) + len(LOGINS) + 2 * len(PLUGINS) + len(CASES) >= 60
+    assert sum(map(len, (BODIES, NEVER_ENDING, DEMANDS, ENDINGS, SMUGGLED))) >= 50

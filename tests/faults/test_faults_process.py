@@ -15,15 +15,25 @@ import sys
 import textwrap
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import singlestoredb as s2
+from singlestoredb.server.embedded import EmbeddedServer, start
 from singlestoredb.testing import Fault, FaultProxy, MariaDB
 
 from .processes import run
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedServer]:
+    """A Data API."""
+    with start() as server:
+        yield server
+
 
 PURE = pytest.mark.parametrize("pure", [True, False], ids=["pure", "accelerated"])
 
@@ -76,9 +86,76 @@ def test_a_daemon_thread_amid_a_statement_ends_with_the_interpreter(mariadb: Mar
             time.sleep(0.01)
         print("over")
     """
-    start = time.monotonic()
+    began = time.monotonic()
     assert run(script, mariadb.url) == "over\n"
-    assert time.monotonic() - start < 40
+    assert time.monotonic() - began < 40
+
+
+ASYNC_ENDINGS = {
+    "an open connection": "kept.append(await s2.aconnect(url))",
+    "a streaming cursor": (
+        "conn = await s2.aconnect(url, buffered=False)\n"
+        "cursor = await conn.execute('SELECT 1 AS a UNION SELECT 2')\n"
+        "await cursor.fetchone()\n"
+        "kept.extend([conn, cursor])"
+    ),
+    "a pool": "kept.append(await s2.create_async_pool(url, min_size=2))\nawait kept[0].wait()",
+    "a lent connection": (
+        "pool = await s2.create_async_pool(url, min_size=1)\n"
+        "kept.extend([pool, await pool.getconn()])"
+    ),
+    "a pool that is still connecting": (
+        "kept.append(await s2.create_async_pool(url, min_size=4))\nawait asyncio.sleep(0)"
+    ),
+    "a statement": (
+        "conn = await s2.aconnect(url)\n"
+        "kept.extend([conn, asyncio.ensure_future(conn.query('SELECT SLEEP(50)'))])\n"
+        "await asyncio.sleep(0.1)"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASYNC_ENDINGS)
+@pytest.mark.parametrize("path", ["pure", "accelerated", "http"])
+def test_the_interpreter_ends_quietly_behind_a_loop(
+    mariadb: MariaDB, server: EmbeddedServer, name: str, path: str
+) -> None:
+    """What a loop left behind neither holds the interpreter up nor changes its exit status."""
+    script = "import asyncio, logging, sys, warnings\nimport singlestoredb as s2\n"
+    script += "warnings.simplefilter('ignore', ResourceWarning)\n"
+    script += "logging.getLogger('asyncio').setLevel('ERROR')  # it tells what is slow\n"
+    script += "url, kept = sys.argv[1], []\nasync def main():\n"
+    script += textwrap.indent(ASYNC_ENDINGS[name], "    ") + "\n"
+    script += "asyncio.run(main())\nsys.exit(3)\n"
+    url = server.http_url
+    if path != "http":
+        url = f"{mariadb.url}?pure_python={int(path == 'pure')}"
+    began = time.monotonic()
+    assert run(script, url, code=3) == ""
+    assert time.monotonic() - began < 45, "it waited for the statement"
+
+
+HTTP_ENDINGS = {
+    "an open connection": "conn = s2.connect(url)",
+    "an unread result": "conn = s2.connect(url)\ncursor = conn.execute('SELECT 1')",
+    "a pool": "pool = s2.create_pool(url, min_size=2)\npool.wait()",
+    "a daemon thread amid a statement": (
+        "import threading, time\n"
+        "conn = s2.connect(url)\n"
+        "run = threading.Thread(target=conn.query, args=['SELECT SLEEP(50)'], daemon=True)\n"
+        "run.start()\n"
+        "while not conn._lock.locked(): time.sleep(0.01)"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HTTP_ENDINGS)
+def test_the_interpreter_ends_quietly_over_http(server: EmbeddedServer, name: str) -> None:
+    script = "import sys, warnings\nimport singlestoredb as s2\nurl = sys.argv[1]\n"
+    script += "warnings.simplefilter('ignore', ResourceWarning)\n"
+    began = time.monotonic()
+    assert run(f"{script}{HTTP_ENDINGS[name]}\nsys.exit(3)\n", server.http_url, code=3) == ""
+    assert time.monotonic() - began < 45, "it waited for the statement"
 
 
 # -- finalisation ----------------------------------------------------------------------------
