@@ -386,6 +386,9 @@ def test_refusals(sdk: _BitV2, local: server.LocalServer, database: str) -> None
     assert status_of(sdk.query, other, "SELECT 1") == (404, None)
     assert status_of(sdk.query, database, "SELEC") == (400, "42601")
     assert status_of(sdk.query, database, "SELECT 1", data_format="xml") == (400, None)
+    for refused_here in ("", " ; ", "COPY pg_class TO STDOUT", "SELECT '\0'"):
+        status, _ = status_of(sdk.query, database, refused_here)
+        assert status == 400, refused_here
     for name in ("n" * 24, "", "..", "é" * 23 + "é" * 10):
         assert status_of(sdk.create_database, name) == (400, None)
     raising = "DO $$ BEGIN RAISE 'hm' USING ERRCODE = '{}'; END $$"

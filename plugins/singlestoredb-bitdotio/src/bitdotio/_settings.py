@@ -24,6 +24,7 @@ _TOKEN = re.compile(r"v2_\w+", re.ASCII)
 # the token with it, when it refuses a header.
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 _DATABASE_NAME = re.compile(r"\w.{0,37}/.{1,23}")
+_NAME_LENGTHS = "of at most 38 and 23 characters"
 _API_VERSION = re.compile(r"[\w-][\w.-]*", re.ASCII)
 
 
@@ -166,6 +167,6 @@ def check_database_name(name: Any) -> None:
     would reach another resource than the one named.
     """
     if not isinstance(name, str) or not _DATABASE_NAME.fullmatch(name):
-        raise ValueError(f"Invalid database name {name!r}: expected 'owner/name'")
+        raise ValueError(f"Invalid database name {name!r}: expected 'owner/name', {_NAME_LENGTHS}")
     if {".", ".."} & set(name.split("/")):
         raise ValueError(f"Invalid database name {name!r}: a part of it is '.' or '..'")

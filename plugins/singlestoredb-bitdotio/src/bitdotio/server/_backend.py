@@ -255,8 +255,11 @@ def _translated() -> Iterator[None]:
     except psycopg2.Error as exc:
         state = exc.pgcode
         message = (exc.diag.message_primary or str(exc)).strip()
-        if state is None or state.startswith(_UNAVAILABLE):
-            # Without a code the connection failed or was lost.
+        lost = isinstance(exc, (psycopg2.OperationalError, psycopg2.InterfaceError))
+        if state is None and not lost:
+            # psycopg2 itself refuses it: an empty statement, or COPY.
+            status = 400
+        elif state is None or state.startswith(_UNAVAILABLE):
             status = 503
         elif state.startswith(_INTERNAL):
             status = 500
