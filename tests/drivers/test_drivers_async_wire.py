@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,28 @@ async def test_cancelled_behind_every_byte_of_an_answer(pure: int) -> None:
     server.close()
     await server.wait_closed()
     await asyncio.gather(*sessions)  # those of the KILLs, too
+
+
+@on_loop
+async def test_ctrl_c_while_bytes_are_taken_in() -> None:
+    """A signal's handler cancels the task that waits between any two steps of the loop."""
+    from singlestoredb_plugins.mysql.flow import Flow
+
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: failures.append(told))
+    here, there = socket.socketpair()
+    taken = []
+
+    def feed(data: memoryview) -> None:
+        taken.append(bytes(data))
+        waiter.cancel()
+
+    flow = Flow(here, feed, None, None)
+    waiter = flow.receive()
+    with there:
+        there.sendall(b"answer")
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+    await asyncio.sleep(0)
+    flow.abort()
+    assert (taken, failures) == ([b"answer"], [])

@@ -124,7 +124,8 @@ class Flow:
         self.abort()
         error = errors.lost(cause)
         error.__cause__ = cause
-        waiter.set_exception(error)
+        with contextlib.suppress(asyncio.InvalidStateError):
+            waiter.set_exception(error)
 
     def _readable(self) -> None:
         sock, waiter = self._socket, self._waiter
@@ -152,7 +153,9 @@ class Flow:
             return
         self._feed(self._buffer[:size])
         self._waiter = None
-        waiter.set_result(None)
+        with contextlib.suppress(asyncio.InvalidStateError):
+            # Ctrl-C cancels whoever waits between any two steps of this.
+            waiter.set_result(None)
 
     def _written_for_reading(self) -> None:
         """TLS had to write before it could go on reading, and now can."""
