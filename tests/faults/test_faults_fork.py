@@ -289,7 +289,7 @@ def test_two_threads_on_one_connection_to_the_data_api() -> None:
     def waits(sock: Any) -> None:
         came.set()
         go.wait(30)
-        sock.sendall(answer(rows([("a", "INT")], [1])))
+        sock.sendall(answer(rows([("a", "INT")], [1]), Connection="close"))
 
     found: list[Any] = []
     with (

@@ -17,7 +17,7 @@ from singlestoredb.server.embedded import EmbeddedServer, start
 from singlestoredb.testing import Fault, FaultProxy, MariaDB
 from tests.drivers.rogue_http import PASSWORD, VERSION, answer, peer, rows
 
-from .processes import run
+from .processes import run, wait_until_idle
 
 # -- Ctrl-C ----------------------------------------------------------------------------------
 
@@ -86,6 +86,7 @@ def interrupted(url: str, how: str, results_type: str, sql: str, wait: Any) -> l
         process.stdin.write("\n")
         process.stdin.flush()
         assert fired.wait(30)
+        wait_until_idle(process)
         process.send_signal(signal.SIGINT)
         # Nothing else would end it.
         out, err = process.communicate(timeout=30)
