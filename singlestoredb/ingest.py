@@ -475,14 +475,20 @@ def _source(session: Session, data: Any) -> _Source:
     from singlestoredb.cursor import Cursor
 
     kind = type(data)
+    library = kind.__module__.partition(".")[0]
+    if library == "polars" and kind.__name__ == "LazyFrame":
+        data = data.collect()
     if isinstance(data, Cursor) and data.connection is session and not data._buffered:
         raise ProgrammingError(
             None,
             "the rows of this cursor are still on the connection that is to load them",
             hint="fetch them first, or load them through another connection",
         )
-    if kind.__module__.partition(".")[0] == "pandas" and hasattr(data, "itertuples"):
+    if library == "pandas" and hasattr(data, "itertuples"):
         return _pandas_source(session, data)
+    if library == "numpy" and getattr(getattr(data, "dtype", None), "names", None):
+        # A structured array, as the numpy format gives it: rows with names.
+        return _RowSource(session, iter(data.ravel().tolist()), list(data.dtype.names))
     if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__"):
         return _ArrowSource(session, iter([data]))
     if isinstance(data, (Mapping, str, bytes, bytearray)):
@@ -506,10 +512,15 @@ def _source(session: Session, data: Any) -> _Source:
 
 
 def _pandas_source(session: Session, frame: Any) -> _Source:
+    names = [str(name) for name in frame.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ProgrammingError(None, f"the frame has several columns named {repeated[0]!r}")
+    if names != list(frame.columns):
+        frame = frame.set_axis(names, axis=1)
     try:
         import pyarrow
     except ImportError:
-        names = [str(name) for name in frame.columns]
         rows = (
             tuple(None if value is not None and value != value else value for value in row)
             for row in frame.itertuples(index=False, name=None)

@@ -9,6 +9,7 @@ import click
 
 from singlestoredb import plugins as api
 from singlestoredb.plugins import PluginError, PluginInfo
+from singlestoredb_hookspecs.families import FAMILIES
 
 
 @click.group()
@@ -18,7 +19,7 @@ def plugins() -> None:
 
 @plugins.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--family", help="Only this family: drivers, formats, …")
+@click.option("--family", type=click.Choice(tuple(FAMILIES)), help="Only this family.")
 def list_plugins(as_json: bool, family: str | None) -> None:
     """List what is installed and its state."""
     found = api.list(family, probe=True)

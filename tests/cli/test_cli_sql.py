@@ -141,6 +141,15 @@ def test_help_lists_the_commands() -> None:
     assert CliRunner().invoke(main, ["--version"]).stdout.startswith("s2, version ")
 
 
+def test_families_of_plugins_are_known() -> None:
+    done = CliRunner().invoke(main, ["plugins", "list", "--family", "formats"])
+    assert done.exit_code == 0
+    assert "tuples" in done.stdout
+    done = CliRunner().invoke(main, ["plugins", "list", "--family", "format"])
+    assert done.exit_code == 2
+    assert "'formats'" in done.stderr
+
+
 def test_serving_what_is_not_there() -> None:
     done = CliRunner().invoke(main, ["serve", "nothing"])
     assert done.exit_code == 1

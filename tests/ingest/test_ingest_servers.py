@@ -216,6 +216,26 @@ def test_pandas(conn: s2.Connection, monkeypatch: Any, with_pyarrow: bool) -> No
     }
 
 
+def test_frames_with_odd_names(conn: s2.Connection) -> None:
+    assert conn.ingest(T, pd.DataFrame([[1, "x"]]), "replace") == 1
+    assert conn.execute(f"SELECT `0`, `1` FROM {Q}").fetchall() == [(1, "x")]
+    with pytest.raises(s2.ProgrammingError, match="several columns named 'a'"):
+        conn.ingest(T, pd.DataFrame([[1, 2]], columns=["a", "a"]), "append")
+
+
+def test_lazy_frames_and_structured_arrays(conn: s2.Connection) -> None:
+    assert conn.ingest(T, pl.LazyFrame({"a": [1, 2]}).filter(pl.col("a") > 1), "replace") == 1
+    cursor = conn.cursor("numpy")
+    cursor.execute("SELECT 5 AS a, 'x' AS b, CAST('2020-01-02' AS DATE) AS c")
+    array: Any = cursor.fetchall()
+    assert conn.ingest(T, array, "replace") == 1
+    cursor.execute(f"SELECT a, b, c FROM {Q}")
+    again: Any = cursor.fetchall()
+    assert again.tolist() == array.tolist() == [(5, "x", dt.date(2020, 1, 2))]
+    with pytest.raises(s2.ProgrammingError, match="rows without names"):
+        conn.ingest(T, np.ones((2, 2)), "replace")
+
+
 def test_arrow_of_many_makes(conn: s2.Connection) -> None:
     batch = pa.record_batch({"a": [1, 2]})
     assert conn.ingest(T, batch) == 2

@@ -358,7 +358,7 @@ def test_show(engine: Any) -> None:
     assert engine("SHOW WARNINGS") == engine("SHOW ERRORS") == []
     assert engine("SHOW TABLE STATUS")[0][:2] == ("t", "MemSQL")
     assert engine("SHOW PARTITIONS") == [(0, "127.0.0.1", 0, "Master", 0)]
-    for nothing in ("PROCEDURES", "FUNCTIONS", "AGGREGATES", "PIPELINES"):
+    for nothing in ("PROCEDURES", "FUNCTIONS", "AGGREGATES", "PIPELINES", "PLANCACHE"):
         assert engine(f"SHOW {nothing}") == []
     assert engine.errno("SHOW COLUMNS FROM nowhere") == 1146
     assert engine.errno("SHOW TABLES FROM nowhere") == 1049

@@ -7,6 +7,7 @@ import tracemalloc
 from decimal import Decimal
 from typing import Any
 
+import numpy
 import pytest
 
 import singlestoredb as s2
@@ -496,8 +497,31 @@ def test_vectors(engine: Any) -> None:
     assert engine("SELECT e <-> ('[0,0,0]' :> VECTOR(3)) FROM v WHERE id = 1") == [(1.0,)]
     assert engine.errno("SELECT e <*> '[1,2]' FROM v") != 0
     assert engine.errno("INSERT INTO v VALUES (4, '[1,2]')") != 0
+    assert engine("SELECT e <*> X'0000803f0000000000000000' FROM v WHERE id = 1") == [(1.0,)]
     packed = "JSON_ARRAY_PACK('[1,0,0]')"
     assert engine(f"SELECT DOT_PRODUCT(e, {packed}) FROM v WHERE id = 1") == [(1.0,)]
+
+
+@pytest.mark.parametrize(
+    ("element", "dtype"),
+    [("F32", "f4"), ("F64", "f8"), ("I8", "i1"), ("I16", "i2"), ("I32", "i4"), ("I64", "i8"),
+     ("F16", "f2")],
+)  # fmt: skip
+def test_arrays_are_vectors(engine: Any, element: str, dtype: str) -> None:
+    engine(f"CREATE TABLE v (id INT PRIMARY KEY, e VECTOR(3, {element}))")
+    cursor = engine.connection.cursor()
+    arrays = [numpy.array([1, -2, 3], dtype), numpy.array([0, 0, 100], dtype)]
+    cursor.execute("INSERT INTO v VALUES (%s, %s)", [1, arrays[0]])
+    cursor.executemany("INSERT INTO v VALUES (%s, %s)", [(2, arrays[1]), (3, None)])
+    assert [None if e is None else list(e) for (e,) in engine("SELECT e FROM v ORDER BY id")] == [
+        [1, -2, 3],
+        [0, 0, 100],
+        None,
+    ]
+    cursor.execute("UPDATE v SET e = %s WHERE id = 3", [arrays[0]])
+    cursor.execute("SELECT id FROM v WHERE e <-> %s < 1 ORDER BY id", [arrays[0]])
+    assert cursor.fetchall() == [(1,), (3,)]
+    assert engine.errno("INSERT INTO v VALUES (4, X'0102')") == 1105
 
 
 def test_variables(engine: Any) -> None:

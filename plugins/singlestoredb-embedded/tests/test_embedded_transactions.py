@@ -300,6 +300,7 @@ def test_acknowledged_rows_survive_a_kill_and_other_processes_wait(
             with pytest.raises(s2.OperationalError, match="in use by another process") as caught:
                 make_engine(url)
             assert "close it there" in str(caught.value)
+            assert f"s2 serve embedded --path {tmp_path}/killed.db" in str(caught.value)
         if last == 40:
             os.kill(child.pid, signal.SIGKILL)
     child.wait()

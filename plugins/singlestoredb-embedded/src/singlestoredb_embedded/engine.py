@@ -91,7 +91,7 @@ class Engine:
                     f"The database file {self.path!r} is in use by another process",
                     "HY000",
                     hint="close it there, open another file, or let both programs use one "
-                    "process that serves it",
+                    f"process that serves it: s2 serve embedded --path {self.path}",
                 ) from exc
             raise OperationalError(
                 1030, f"Cannot open the database file {self.path!r}: {text.splitlines()[0]}",

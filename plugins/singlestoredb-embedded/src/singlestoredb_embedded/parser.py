@@ -629,6 +629,10 @@ class StatementParser(RoutineParser):
             elif self.accept_any("EXTENDED", "JSON"):
                 show.extended = True
             else:
+                from singlestoredb_embedded.show import is_known
+
+                if not is_known(show.what):
+                    raise unsupported(f"SHOW {show.what}")
                 raise self.fail()
 
     # -- LOAD DATA -------------------------------------------------------------------------

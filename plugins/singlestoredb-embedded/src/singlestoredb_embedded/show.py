@@ -43,6 +43,11 @@ def show(session: Session, statement: Show) -> Selected:
     return answer(session, columns, rows, statement)
 
 
+def is_known(what: str) -> bool:
+    """Return whether there is an answer to ``SHOW what``."""
+    return what in _HANDLERS
+
+
 def answer(
     session: Session, columns: list[tuple[str, SqlType]], rows: list[tuple[Any, ...]],
     statement: Show,
@@ -412,7 +417,9 @@ _HANDLERS: dict[str, Callable[[Session, Show], Answer]] = {
     "FUNCTIONS": _functions,
     "CREATE PROCEDURE": _create_routine,
     "CREATE FUNCTION": _create_routine,
+    "CREATE AGGREGATE": _create_routine,
     "AGGREGATES": _empty("Aggregates_in_{database}"),
     "PARTITIONS": _partitions,
+    "PLANCACHE": _empty("Database", "QueryText", "Commits", "Rollbacks", "RowCount", "PlanId"),
     "PIPELINES": _empty("Pipelines_in_{database}", "State", "Scheduled"),
 }

@@ -6,7 +6,7 @@ import json
 import struct
 
 from singlestoredb_embedded import nodes
-from singlestoredb_embedded.errors import error, unsupported
+from singlestoredb_embedded.errors import error
 from singlestoredb_embedded.translate import convert
 from singlestoredb_embedded.translate.typed import Typed
 from singlestoredb_embedded.types import BIGINT, DOUBLE, LONGBLOB, SqlType
@@ -30,8 +30,6 @@ def operands(a: Typed, b: Typed) -> tuple[Typed, Typed]:
                     f"Vectors have different dimensions: {value.type.length} and {target.length}",
                 )
             result.append(value)
-        elif value.type.family == "binary":
-            result.append(_unpack(value, target))
         else:
             result.append(Typed(convert.to_vector(value, target), target, exact=True))
     return result[0], result[1]
@@ -40,24 +38,14 @@ def operands(a: Typed, b: Typed) -> tuple[Typed, Typed]:
 def _literal_vector(value: Typed) -> Typed:
     if value.literal is not None and value.literal.kind == "hex":
         size = len(value.literal.text) // 8
-        return _unpack(value, SqlType("VECTOR", length=size, element="F32"))
+        target = SqlType("VECTOR", length=size, element="F32")
+        return Typed(convert.to_vector(value, target), target, exact=True)
     try:
         items = json.loads(constant(value, "a vector operand"))
     except ValueError as exc:
         raise error(1105, "Invalid VECTOR text") from exc
     target = SqlType("VECTOR", length=len(items), element="F32")
     return Typed(convert.to_vector(value, target), target, exact=True)
-
-
-def _unpack(value: Typed, target: SqlType) -> Typed:
-    """Read a constant of packed little-endian floats."""
-    if value.literal is None or value.literal.kind != "hex" or target.element != "F32":
-        raise unsupported("a packed vector that is not a constant of 32-bit floats")
-    raw = bytes.fromhex(value.literal.text)
-    if len(raw) != 4 * (target.length or 0):
-        raise error(1105, f"Packed vector has {len(raw)} bytes, not {4 * (target.length or 0)}")
-    items = ", ".join(repr(x) for x in struct.unpack(f"<{len(raw) // 4}f", raw))
-    return Typed(f"CAST([{items}] AS {target.storage})", target, exact=True)
 
 
 def _as_floats(value: Typed) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import struct
+
 from singlestoredb_embedded.catalog import ColumnDef
 from singlestoredb_embedded.errors import error, unsupported
 from singlestoredb_embedded.lex import quote_string
@@ -267,8 +270,27 @@ def to_vector(value: Typed, target: SqlType) -> str:
     if value.type.family in ("text", "json"):
         return f"CAST({value.sql} AS {target.storage})"
     if value.type.family == "binary":
-        raise unsupported("a packed binary string as a VECTOR")
+        return _unpacked(value, target)
     raise error(1105, f"Cannot convert {value.type.kind} to {target.show().upper()}")
+
+
+_PACKED = {"F32": "f", "F64": "d", "I8": "b", "I16": "h", "I32": "i", "I64": "q", "F16": "e"}
+"""Element type of a VECTOR → its letter in :mod:`struct`."""
+
+
+def _unpacked(value: Typed, target: SqlType) -> str:
+    """Read a constant of packed little-endian elements: how clients send arrays."""
+    if value.literal is None or value.literal.kind != "hex":
+        raise unsupported("a packed binary string that is no constant as a VECTOR")
+    raw = bytes.fromhex(value.literal.text)
+    layout = f"<{target.length or 0}{_PACKED[target.element]}"
+    if len(raw) != struct.calcsize(layout):
+        raise error(1105, f"Packed vector has {len(raw)} bytes, not {struct.calcsize(layout)}")
+    items = ", ".join(
+        repr(item) if math.isfinite(item) else f"CAST('{item}' AS DOUBLE)"
+        for item in struct.unpack(layout, raw)
+    )
+    return f"CAST([{items}] AS {target.storage})"
 
 
 def _seconds(sql: str, target: SqlType) -> str:
