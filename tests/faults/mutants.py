@@ -51,6 +51,7 @@ class Module(NamedTuple):
     """Functions and classes that guard; all when empty."""
 
 
+_GUARDS = "tests/drivers/test_drivers_mysql_guards.py"
 _HOSTILE = "tests/drivers/test_drivers_mysql_hostile.py"
 _WIRE = ("tests/drivers/test_drivers_mysql_wire.py", _HOSTILE)
 _MARIADB = "tests/connection/test_connection_mariadb.py"
@@ -60,29 +61,39 @@ _PARAMS = "tests/connection/test_connection_params.py"
 _POOL = "tests/connection/test_connection_pool.py"
 _CANCELS = f"--deselect={_POOL}::test_a_thousand_random_cancels"
 MODULES: dict[str, Module] = {
-    "escaping": Module("singlestoredb/escaping.py", ("tests/values/test_values_escaping.py",)),
-    "infile": Module(f"{_MYSQL}/infile.py", _WIRE, (_MARIADB,)),
-    "tls": Module("singlestoredb/tls.py", (_PARAMS, _SECURE), (_MARIADB,)),
-    "login": Module(f"{_MYSQL}/login.py", _WIRE, (_MARIADB,)),
-    "authentication": Module(f"{_MYSQL}/authentication.py", _WIRE, (_MARIADB, _SECURE, _PROXY)),
-    "handshake": Module(f"{_MYSQL}/handshake.py", _WIRE, (_MARIADB, _SECURE, _PROXY)),
-    "wire": Module(f"{_MYSQL}/wire.py", _WIRE),
+    "escaping": Module(
+        "singlestoredb/escaping.py",
+        ("tests/values/test_values_escaping.py", "tests/values/test_values_literals.py"),
+    ),
+    "infile": Module(f"{_MYSQL}/infile.py", (_GUARDS, *_WIRE), (_MARIADB,)),
+    "tls": Module("singlestoredb/tls.py", ("tests/values/test_values_tls.py",), (_SECURE,)),
+    "login": Module(f"{_MYSQL}/login.py", (_GUARDS, *_WIRE), (_MARIADB,)),
+    "authentication": Module(
+        f"{_MYSQL}/authentication.py", (_GUARDS, *_WIRE), (_MARIADB, _SECURE, _PROXY)
+    ),
+    "handshake": Module(f"{_MYSQL}/handshake.py", (_GUARDS, *_WIRE), (_MARIADB, _SECURE, _PROXY)),
+    "wire": Module(f"{_MYSQL}/wire.py", (_GUARDS, *_WIRE)),
     "text": Module("singlestoredb/utils/text.py", (_HOSTILE,)),
-    "errors": Module(f"{_MYSQL}/errors.py", _WIRE),
+    "errors": Module(f"{_MYSQL}/errors.py", (_GUARDS, *_WIRE)),
     "params": Module(
         "singlestoredb/params.py",
-        (_PARAMS, "tests/connection/test_connection_config.py"),
-        (_SECURE, "tests/compat/test_compat_connect.py"),
+        (_PARAMS, "tests/connection/test_connection_profiles.py"),
+        (_SECURE, "tests/connection/test_connection_config.py"),
     ),
     "contracts": Module(
         "hookspecs/singlestoredb_hookspecs/contracts.py",
-        (_PARAMS, _SECURE),
-        only=("ConnectionParams",),
+        (_PARAMS,),
+        only=("ConnectionParams.__repr__",),
     ),
-    "session": Module("singlestoredb/session.py", (_SECURE,), only=("_Masked",)),
-    "literals": Module("singlestoredb/fusion/literals.py", ("tests/fusion/test_fusion_errors.py",)),
+    "session": Module("singlestoredb/session.py", (_PARAMS,), only=("_Masked",)),
+    "literals": Module(
+        "singlestoredb/fusion/literals.py",
+        ("tests/fusion/test_fusion_errors.py", "tests/fusion/test_fusion_roundtrip.py"),
+        only=("_secrets", "masked"),
+    ),
     "transport": Module(
         "singlestoredb/management/_transport.py",
+        ("tests/management/test_management_helpers.py",),
         ("tests/management/test_management_client.py",),
         only=("_is_sensitive", "sensitive_texts", "redact", "scrub", "enable_http_tracing"),
     ),
@@ -181,7 +192,7 @@ def mutants(source: str, only: tuple[str, ...] = ()) -> Iterator[Mutant]:
                 inner = where
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                     inner = f"{where}.{node.name}" if where else node.name
-                if not only or where.split(".")[0] in only:
+                if not only or any(f"{where}.".startswith(f"{name}.") for name in only):
                     made = _changed(node)
                     if made is not None:
                         what, new = made

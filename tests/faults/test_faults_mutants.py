@@ -66,7 +66,8 @@ def planted(tmp_path: Path) -> Path:
     (tmp_path / "test_noticing.py").write_text(NOTICING)
     (tmp_path / "test_elsewhere.py").write_text(ELSEWHERE)
     (tmp_path / "test_blind.py").write_text("import planted\n\n\ndef test_nothing():\n    pass\n")
-    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\naddopts = -p no:singlestoredb\n")
+    settings = "[pytest]\npythonpath = .\naddopts = -p no:singlestoredb\n"
+    (tmp_path / "pytest.ini").write_text(settings)
     return tmp_path
 
 
