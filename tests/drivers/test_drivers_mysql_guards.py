@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -15,15 +16,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
+from pymysql.constants import CLIENT
 
 import singlestoredb as s2
 from singlestoredb_hookspecs import ConnectionParams
-from singlestoredb_plugins.mysql import errors, handshake, infile, login
+from singlestoredb_plugins.mysql import authentication, errors, handshake, infile, login
 from singlestoredb_plugins.mysql.wire import MAX_PAYLOAD, Command, Wire
 
 from .rogue import CAPABILITIES, error, greeting
 
+Pair = tuple[socket.socket, socket.socket]
 SOON = 10.0
 """Seconds by which everything here is over, on however busy a machine."""
 
@@ -33,7 +37,7 @@ def packet(payload: bytes, sequence: int = 0) -> bytes:
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+def pair() -> Iterator[Pair]:
     """Return both ends of a connection: the client's and the server's."""
     ours, theirs = socket.socketpair()
     theirs.settimeout(SOON)
@@ -264,7 +268,7 @@ def test_what_a_login_sends(settings: dict[str, Any], offered: int, flags: int) 
     }
 
 
-def test_packets_of_a_login_are_received_whole(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_packets_of_a_login_are_received_whole(pair: Pair) -> None:
     ours, theirs = pair
 
     def send() -> None:
@@ -286,8 +290,178 @@ def test_packets_of_a_login_are_received_whole(pair: tuple[socket.socket, socket
         login._receive(ours, time.monotonic() + SOON)
 
 
+def logged_in(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, said: bytes, answer: bytes = b"", **settings: Any
+) -> tuple[Any, bytes]:
+    """Return what comes of a login to a server that greets and answers so, and what it was sent."""
+    ours, theirs = pair
+    told = [b""]
+    monkeypatch.setattr(handshake, "open_socket", lambda *_: ours)
+
+    def play() -> None:
+        with contextlib.suppress(OSError):  # the client may be gone, as it should
+            theirs.sendall(said)
+            if answer:
+                told[0] = theirs.recv(10_000)
+                theirs.sendall(answer)
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        return login.connect(of(**settings), time.monotonic() + SOON), told[0]
+    finally:
+        thread.join(SOON)
+
+
+COMMON = packet(greeting(CAPABILITIES))
+OFFERS_TLS = packet(greeting(CAPABILITIES | 1 << 11))
+FINE = b"\x00\x01\x02\x02\x00\x00\x00"
+
+
+@pytest.mark.parametrize(
+    ("said", "settings", "host_info", "is_secure"),
+    [
+        (COMMON, {}, "socket h:1", False),
+        (OFFERS_TLS, {"ssl_disabled": True}, "socket h:1", False),
+        (OFFERS_TLS, {"unix_socket": "/s"}, "Localhost via UNIX socket", True),
+    ],
+)
+def test_the_common_login(
+    pair: Pair,
+    monkeypatch: pytest.MonkeyPatch,
+    said: bytes,
+    settings: dict[str, Any],
+    host_info: str,
+    is_secure: bool,
+) -> None:
+    got, told = logged_in(pair, monkeypatch, said, packet(FINE, 2), **settings)
+    assert isinstance(got, handshake.Greeting)
+    assert got.sock is pair[0]
+    assert (got.server_version, got.connection_id, got.status) == ("8.0.30", 7, 2)
+    assert got.capabilities & CAPABILITIES == CAPABILITIES
+    assert (got.encoding, got.host_info, got.is_secure) == ("utf8", host_info, is_secure)
+    assert b"u\x00" in told
+
+
+@pytest.mark.parametrize("said", [OFFERS_TLS, packet(b"\x0a8.0"), COMMON + b"x"])
+def test_what_is_left_to_others_before_anything_is_sent(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    got, told = logged_in(pair, monkeypatch, said)
+    assert got == login.Said(pair[0], said, False)
+    assert told == b""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        packet(FINE, 3),
+        packet(FINE, 1),
+        packet(FINE, 2) + b"x",
+        packet(b"\xfemysql_native_password\x00", 2),
+        packet(b"", 2),
+        packet(b"\x01\x00", 2),
+    ],
+)
+def test_what_is_left_to_others_amid_a_login(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    got, _ = logged_in(pair, monkeypatch, COMMON, answer)
+    assert got == login.Said(pair[0], COMMON + answer, True)
+
+
+def test_failed_logins_leave_no_socket(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(s2.OperationalError, match="go away") as caught:
+        logged_in(pair, monkeypatch, COMMON, packet(error(1045, "go away"), 2))
+    assert caught.value.errno == 1045
+    assert pair[0].fileno() == -1
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, ConnectionError])
+def test_interrupted_logins_leave_no_socket(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    def fail(*_: object) -> Any:
+        raise kind
+
+    expected = s2.OperationalError if kind is ConnectionError else kind
+    with monkeypatch.context() as patched:
+        patched.setattr(login, "_receive", fail)
+        with pytest.raises(expected):
+            logged_in(pair, patched, COMMON)
+    assert pair[0].fileno() == -1
+    monkeypatch.setattr(handshake, "open_socket", fail)
+    with pytest.raises(expected):
+        login.connect(of(), time.monotonic() + SOON)
+
+
+# -- PyMySQL's part of it --------------------------------------------------------------------
+
+
+def client(**settings: Any) -> authentication._Client:
+    return authentication._Client(of(**settings), None, time.monotonic() + SOON)
+
+
+def test_names_of_character_sets() -> None:
+    assert handshake.codec("utf8mb4") == "utf8"
+    assert handshake.codec("latin1") == authentication.codec("latin1") == "cp1252"
+    with pytest.raises(s2.NotSupportedError, match="no character set named 'klingon'"):
+        handshake.codec("klingon")
+
+
+def test_what_the_client_asks_for() -> None:
+    plain = client().client_flag
+    for settings, flag in (
+        ({"multi_statements": True}, CLIENT.MULTI_STATEMENTS),
+        ({"client_found_rows": True}, CLIENT.FOUND_ROWS),
+        ({"client_flag": 1 << 30}, 1 << 30),
+    ):
+        assert not plain & flag
+        assert client(**settings).client_flag == plain | flag
+
+
+@pytest.mark.parametrize("bit", [5, 11, 23, 24, 28, 29])
+def test_what_the_client_does_not_speak(bit: int) -> None:
+    with pytest.raises(s2.NotSupportedError, match="does not speak"):
+        client(client_flag=1 << bit | 1)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "errno", "message"),
+    [
+        (pymysql.err.OperationalError(1045, "no"), s2.OperationalError, 1045, "no"),
+        (pymysql.err.OperationalError(2013, "lost"), s2.OperationalError, 2003, "'h:1' (lost)"),
+        (pymysql.err.OperationalError("odd"), s2.OperationalError, 2003, "'h:1' (odd)"),
+        (pymysql.err.OperationalError(1045), s2.OperationalError, 1045, "1045"),
+        (pymysql.err.OperationalError(), s2.OperationalError, 2003, "'h:1' ()"),
+        (pymysql.err.InternalError("wrong"), s2.InternalError, None, "wrong"),
+        (pymysql.err.InternalError(1815, "wrong"), s2.OperationalError, 1815, "wrong"),
+    ],
+)
+def test_errors_of_pymysql(
+    raised: Exception, kind: type[s2.Error], errno: int | None, message: str
+) -> None:
+    made = authentication._translated(raised, client())
+    assert type(made) is kind
+    assert made.errno == errno
+    assert message in str(made)
+
+
+def test_no_byte_more_is_read_than_is_asked_for(pair: Pair) -> None:
+    reading = client()
+    reading._sock, reading.heard = pair[0], b"ab"
+    sending = sent(pair[1], b"c" * 65_536 + b"def")
+    assert reading._read_bytes(1) == b"a"
+    assert reading._read_bytes(3) == b"bcc"
+    assert reading._read_bytes(65_536) == b"c" * 65_534 + b"de"
+    sending.join(SOON)
+    assert pair[0].recv(10) == b"f"
+    with pytest.raises(pymysql.err.InternalError, match="a packet of 65537 bytes"):
+        reading._read_bytes(65_537)
+
+
 def test_a_deadline_that_is_over_is_not_waited_for(
-    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handshake, "monotonic", lambda: 100.0)
     assert handshake.left(100.5) == 0.5
@@ -378,7 +552,7 @@ def test_contexts_differ_where_parameters_do() -> None:
 # -- packets ---------------------------------------------------------------------------------
 
 
-def test_commands_are_framed(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_commands_are_framed(pair: Pair) -> None:
     ours, theirs = pair
     wire = Wire(ours, None, None)
     wire.send_command(Command.QUERY, b"select 1")
@@ -400,9 +574,7 @@ def heard(theirs: socket.socket, count: int) -> bytes:
 
 
 @pytest.mark.parametrize("excess", [-2, -1, 0, 1])
-def test_long_commands_go_on_in_the_next_packet(
-    pair: tuple[socket.socket, socket.socket], excess: int
-) -> None:
+def test_long_commands_go_on_in_the_next_packet(pair: Pair, excess: int) -> None:
     ours, theirs = pair
     payload = bytes((Command.QUERY,)) + b"x" * (MAX_PAYLOAD + excess)
     expected = packet(payload[:MAX_PAYLOAD])
@@ -427,9 +599,7 @@ def sent(theirs: socket.socket, data: bytes) -> threading.Thread:
 
 @pytest.mark.parametrize("excess", [-1, 0, 1])
 @pytest.mark.parametrize("as_row", [False, True])
-def test_long_payloads_are_put_together(
-    pair: tuple[socket.socket, socket.socket], excess: int, as_row: bool
-) -> None:
+def test_long_payloads_are_put_together(pair: Pair, excess: int, as_row: bool) -> None:
     ours, theirs = pair
     payload = os.urandom(1000) + b"x" * (MAX_PAYLOAD - 1000 + excess)
     payload = b"\x01" + payload[1:]
@@ -450,7 +620,7 @@ def test_long_payloads_are_put_together(
     assert rows == [payload, b"next"]
 
 
-def test_packets_are_numbered_beyond_255(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_packets_are_numbered_beyond_255(pair: Pair) -> None:
     ours, theirs = pair
     wire = Wire(ours, SOON, SOON)
     theirs.sendall(b"".join(packet(b"%d" % n, n) for n in range(300)))
@@ -461,9 +631,7 @@ def test_packets_are_numbered_beyond_255(pair: tuple[socket.socket, socket.socke
 
 @pytest.mark.parametrize("by_row", [False, True])
 @pytest.mark.parametrize("number", [1, 254, 0])
-def test_packets_out_of_turn_end_it(
-    pair: tuple[socket.socket, socket.socket], by_row: bool, number: int
-) -> None:
+def test_packets_out_of_turn_end_it(pair: Pair, by_row: bool, number: int) -> None:
     ours, theirs = pair
     wire = Wire(ours, SOON, SOON)
     wire._sequence = 255
@@ -478,7 +646,7 @@ def test_packets_out_of_turn_end_it(
 
 
 @pytest.mark.parametrize("length", [1, 5, 8])
-def test_rows_end(pair: tuple[socket.socket, socket.socket], length: int) -> None:
+def test_rows_end(pair: Pair, length: int) -> None:
     ours, theirs = pair
     wire = Wire(ours, SOON, SOON)
     end = b"\xfe" + bytes(length - 1)
@@ -493,7 +661,7 @@ def test_rows_end(pair: tuple[socket.socket, socket.socket], length: int) -> Non
     assert wire.read_rows(0) == ([], None)
 
 
-def test_what_is_left_over_belongs_to_nobody(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_what_is_left_over_belongs_to_nobody(pair: Pair) -> None:
     ours, theirs = pair
     wire = Wire(ours, SOON, SOON)
     theirs.sendall(packet(b"a") + b"\x00")
@@ -504,7 +672,7 @@ def test_what_is_left_over_belongs_to_nobody(pair: tuple[socket.socket, socket.s
     assert theirs.recv(100) == b""
 
 
-def test_each_direction_has_its_time(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_each_direction_has_its_time(pair: Pair) -> None:
     ours, theirs = pair
     wire = Wire(ours, 5.0, 7.0)
     assert ours.gettimeout() == 5.0
@@ -529,7 +697,7 @@ def test_each_direction_has_its_time(pair: tuple[socket.socket, socket.socket]) 
     assert wire.fileno() == ours.fileno()
 
 
-def test_a_wire_that_was_released_is_closed(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_wire_that_was_released_is_closed(pair: Pair) -> None:
     ours, theirs = pair
     wire = Wire(ours, SOON, SOON)
     assert wire.release() is ours
@@ -543,7 +711,7 @@ def test_a_wire_that_was_released_is_closed(pair: tuple[socket.socket, socket.so
     assert caught.value.errno == 2006
 
 
-def test_peers_that_go(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_peers_that_go(pair: Pair) -> None:
     ours, theirs = pair
     wire = Wire(ours, SOON, SOON)
     theirs.sendall(b"\x05\x00\x00\x00ab")
@@ -554,7 +722,7 @@ def test_peers_that_go(pair: tuple[socket.socket, socket.socket]) -> None:
     assert not wire.is_open
 
 
-def test_an_interrupt_ends_a_wait(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_an_interrupt_ends_a_wait(pair: Pair) -> None:
     ours, _ = pair
     wire = Wire(ours, SOON, SOON)
     wire.interrupt()
