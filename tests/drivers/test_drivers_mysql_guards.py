@@ -447,6 +447,41 @@ def test_errors_of_pymysql(
     assert message in str(made)
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, ConnectionError, IndexError])
+def test_interrupted_handshakes_leave_no_socket(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    def fail(*_: object) -> None:
+        raise kind
+
+    monkeypatch.setattr(handshake, "open_socket", lambda *_: pair[0])
+    monkeypatch.setattr(authentication, "open_socket", lambda *_: pair[0])
+    monkeypatch.setattr(authentication._Client, "_get_server_information", fail)
+    said = (kind, s2.OperationalError, s2.InternalError)
+    with pytest.raises(said) as caught:
+        authentication.connect(of(), "utf8", None, time.monotonic() + SOON)
+    assert isinstance(caught.value, s2.Error) is (kind is not KeyboardInterrupt)
+    assert pair[0].fileno() == -1
+
+
+@pytest.mark.parametrize("version", [9, 11])
+def test_other_versions_of_the_protocol_are_refused(pair: Pair, version: int) -> None:
+    heard = packet(bytes((version,)) + greeting()[1:])
+    with pytest.raises(s2.InternalError, match=f"speaks version {version} of the protocol, not 10"):
+        authentication.connect(
+            of(), "utf8", login.Said(pair[0], heard, False), time.monotonic() + SOON
+        )
+
+
+def test_a_server_that_goes_amid_a_handshake(pair: Pair) -> None:
+    reading = client()
+    reading._sock = pair[0]
+    pair[1].sendall(b"a")
+    pair[1].close()
+    with pytest.raises(pymysql.err.OperationalError, match="closed the connection"):
+        reading._read_bytes(2)
+
+
 def test_no_byte_more_is_read_than_is_asked_for(pair: Pair) -> None:
     reading = client()
     reading._sock, reading.heard = pair[0], b"ab"

@@ -59,6 +59,7 @@ _SECURE = "tests/compat/test_compat_secure.py"
 _PROXY = "tests/faults/test_faults_proxy.py"
 _PARAMS = "tests/connection/test_connection_params.py"
 _POOL = "tests/connection/test_connection_pool.py"
+_RULES = "tests/connection/test_connection_pool_rules.py"
 _CANCELS = f"--deselect={_POOL}::test_a_thousand_random_cancels"
 MODULES: dict[str, Module] = {
     "escaping": Module(
@@ -100,7 +101,7 @@ MODULES: dict[str, Module] = {
     "registry": Module(
         "singlestoredb/kernel/registry.py", ("tests/kernel/test_kernel_registry.py",)
     ),
-    "pool": Module("singlestoredb/pool.py", (_POOL, _CANCELS), (_POOL,)),
+    "pool": Module("singlestoredb/pool.py", (_RULES,), (_POOL, _CANCELS)),
 }
 """Name → module."""
 
