@@ -109,6 +109,26 @@ def test_a_closed_pool_lends_nothing(clock: Clock, driver: ScriptedDriver) -> No
     pool.close()
 
 
+def test_closing_waits_for_the_thread_unless_it_is_that(
+    clock: Clock, driver: ScriptedDriver
+) -> None:
+    class Thread:
+        joined: float | None = None
+
+        def join(self, timeout: float) -> None:
+            self.joined = timeout
+
+    thread: Any = Thread()
+    pool = pooled()
+    pool._thread = thread
+    pool.close(3.0)
+    assert thread.joined == 3.0
+    pool.open()
+    pool._thread = threading.current_thread()
+    pool.close()
+    assert pool.closed
+
+
 def test_statistics_are_in_milliseconds(clock: Clock, driver: ScriptedDriver) -> None:
     with pooled(1, 2, configure=lambda conn: setattr(clock, "now", clock.now + 7)) as pool:
         first = pool.getconn()

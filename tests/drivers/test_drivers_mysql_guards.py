@@ -473,6 +473,35 @@ def test_other_versions_of_the_protocol_are_refused(pair: Pair, version: int) ->
         )
 
 
+@pytest.mark.parametrize(
+    ("settings", "host_info", "is_secure"),
+    [
+        ({"ssl_disabled": True}, "socket h:1", False),
+        ({"ssl_disabled": True, "ssl_verify_cert": True}, "socket h:1", False),
+        ({"unix_socket": "/s"}, "Localhost via UNIX socket", True),
+    ],
+)
+def test_tls_that_is_offered_and_not_wanted(
+    pair: Pair, settings: dict[str, Any], host_info: str, is_secure: bool
+) -> None:
+    ours, theirs = pair
+    told: list[bytes] = []
+
+    def play() -> None:
+        told.append(theirs.recv(10_000))
+        theirs.sendall(packet(FINE, 2))
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    said = login.Said(ours, OFFERS_TLS, False)
+    got = authentication.connect(of(**settings), "utf8", said, time.monotonic() + SOON)
+    thread.join(SOON)
+    assert b"u\x00" in told[0], "the login itself, not the wish for TLS"
+    assert got.sock is ours
+    assert (got.host_info, got.is_secure, got.status) == (host_info, is_secure, 2)
+    assert (got.server_version, got.connection_id) == ("8.0.30", 7)
+
+
 def test_a_server_that_goes_amid_a_handshake(pair: Pair) -> None:
     reading = client()
     reading._sock = pair[0]
@@ -557,6 +586,31 @@ def test_names_that_cannot_be_resolved() -> None:
     assert first[4] == ("127.0.0.1", 5)
 
 
+def test_a_name_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def ask(host: str, port: int, family: int, kind: int, proto: int, flags: int) -> Any:
+        if not flags:
+            over.wait(SOON)
+        raise socket.gaierror("nobody knows")
+
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
+    try:
+        with pytest.raises(TimeoutError, match="'slow' was not resolved in time"):
+            handshake._addresses("slow", 1, time.monotonic() + 0.05)
+    finally:
+        over.set()
+
+
+def test_what_stands_for_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert handshake.password(of(password="s3crét")) == "s3crét".encode()
+    assert handshake.password(of()) == b""
+    monkeypatch.setattr("singlestoredb.auth.get_jwt", lambda user: f"token of {user!r}")
+    for user, token in (("me", b"token of 'me'"), (None, b"token of ''")):
+        settings = of(user=user, password="s3cret", credential_type="browser_sso")
+        assert handshake.password(settings) == token
+
+
 def test_what_the_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told = handshake.attributes(of(conn_attrs={"x": "y", "_os": "mine"}))
     assert (told["x"], told["_os"]) == ("y", sys.platform)
@@ -585,6 +639,17 @@ def test_contexts_differ_where_parameters_do() -> None:
 
 
 # -- packets ---------------------------------------------------------------------------------
+
+
+def test_commands_have_the_protocols_numbers() -> None:
+    """As in include/my_command.h of MySQL."""
+    assert {command.name: command.value for command in Command} == {
+        "QUIT": 1,
+        "INIT_DB": 2,
+        "QUERY": 3,
+        "PING": 14,
+        "RESET_CONNECTION": 31,
+    }
 
 
 def test_commands_are_framed(pair: Pair) -> None:
@@ -754,6 +819,43 @@ def test_peers_that_go(pair: Pair) -> None:
     with pytest.raises(s2.OperationalError, match="closed the connection") as caught:
         wire.read_packet()
     assert caught.value.errno == 2013
+    assert not wire.is_open
+
+
+def test_what_cannot_be_sent_is_told_at_once(pair: Pair) -> None:
+    wire = Wire(pair[0], SOON, SOON)
+    pair[0].shutdown(socket.SHUT_WR)
+    with pytest.raises(s2.OperationalError, match="gone away .*Broken pipe") as caught:
+        wire.send_command(Command.PING)
+    assert caught.value.errno == 2006
+    assert not wire.is_open
+
+
+class Interrupted:
+    """A socket whose use is ended by Ctrl-C."""
+
+    closed = False
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Take it."""
+
+    def sendall(self, data: bytes) -> None:
+        raise KeyboardInterrupt
+
+    def recv(self, size: int) -> bytes:
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("use", [lambda w: w.send_command(Command.PING), Wire.read_packet])
+def test_ctrl_c_closes_the_connection(use: Callable[[Wire], object]) -> None:
+    sock: Any = Interrupted()
+    wire = Wire(sock, None, None)
+    with pytest.raises(KeyboardInterrupt):
+        use(wire)
+    assert sock.closed
     assert not wire.is_open
 
 
