@@ -222,6 +222,34 @@ def test_so_many_may_wait(clock: Clock, driver: ScriptedDriver) -> None:
     pool.putconn(got[0])
 
 
+@pytest.mark.parametrize("meanwhile", ["nothing", "returned", "closed"])
+def test_ctrl_c_while_waiting(
+    clock: Clock, driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    pool = pooled(0, 1)
+    conn = pool.getconn()
+
+    class Event(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if meanwhile == "returned":
+                pool.putconn(conn)
+            elif meanwhile == "closed":
+                pool.close()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("singlestoredb.pool.threading.Event", Event)
+        with pytest.raises(KeyboardInterrupt):
+            pool.getconn()
+    stats = pool.get_stats()
+    assert (stats["requests_waiting"], stats["requests_queued"]) == (0, 1)
+    if meanwhile == "returned":
+        assert stats["pool_available"] == 1, "what it was given is the next one's"
+    else:
+        pool.putconn(conn)
+    pool.close()
+
+
 def test_room_goes_to_those_who_wait(clock: Clock, driver: ScriptedDriver) -> None:
     got: list[Any] = []
     with pooled(0, 1) as pool:

@@ -825,7 +825,7 @@ def test_peers_that_go(pair: Pair) -> None:
 def test_what_cannot_be_sent_is_told_at_once(pair: Pair) -> None:
     wire = Wire(pair[0], SOON, SOON)
     pair[0].shutdown(socket.SHUT_WR)
-    with pytest.raises(s2.OperationalError, match="gone away .*Broken pipe") as caught:
+    with pytest.raises(s2.OperationalError, match=r"gone away .*Broken pipe") as caught:
         wire.send_command(Command.PING)
     assert caught.value.errno == 2006
     assert not wire.is_open
