@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,14 @@ from typing import Any
 import pytest
 
 import singlestoredb as s2
-from singlestoredb.pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests, create_pool
+from singlestoredb.pool import (
+    ConnectionPool,
+    PoolClosed,
+    PoolTimeout,
+    TooManyRequests,
+    _after_fork,
+    create_pool,
+)
 from singlestoredb.testing import ScriptedDriver
 
 
@@ -132,7 +140,7 @@ def test_closing_waits_for_the_thread_unless_it_is_that(
 def test_statistics_are_in_milliseconds(clock: Clock, driver: ScriptedDriver) -> None:
     with pooled(1, 2, configure=lambda conn: setattr(clock, "now", clock.now + 7)) as pool:
         first = pool.getconn()
-        clock.now += 0.25
+        clock.now += 4
         pool.putconn(first)
         assert some(pool.get_stats()) == {
             "pool_min": 1,
@@ -140,10 +148,10 @@ def test_statistics_are_in_milliseconds(clock: Clock, driver: ScriptedDriver) ->
             "pool_size": 1,
             "pool_available": 1,
             "requests_num": 1,
-            "usage_ms": 250,
+            "usage_ms": 4000,
             "connections_num": 1,
         }
-        assert pool.pop_stats()["usage_ms"] == 250
+        assert pool.pop_stats()["usage_ms"] == 4000
         assert some(pool.get_stats()) == {
             "pool_min": 1, "pool_max": 2, "pool_size": 1, "pool_available": 1,
         }  # fmt: skip
@@ -153,13 +161,13 @@ def test_connecting_takes_its_time(
     clock: Clock, driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def connect(*args: Any, **kwargs: Any) -> s2.Connection:
-        clock.now += 0.5
+        clock.now += 2
         return s2.connect(*args, **kwargs)
 
     monkeypatch.setattr("singlestoredb.pool.connect", connect)
     with pooled() as pool:
         pool.putconn(pool.getconn())
-        assert pool.get_stats()["connections_ms"] == 500
+        assert pool.get_stats()["connections_ms"] == 2000
 
 
 def test_no_more_than_there_may_be(clock: Clock, driver: ScriptedDriver) -> None:
@@ -291,7 +299,8 @@ def test_failed_connecting_leaves_room(
         monkeypatch.setattr(pool, "_arguments", {"host": "scripted://", "bogus": 1})
         with pytest.raises(TypeError, match="bogus"):
             pool.getconn()
-        assert some(pool.get_stats())["connections_errors"] == 1
+        stats = pool.get_stats()
+        assert (stats["connections_num"], stats["connections_errors"]) == (3, 1)
 
 
 def test_connections_end_at_their_time(clock: Clock, driver: ScriptedDriver) -> None:
@@ -355,6 +364,52 @@ def test_what_is_undone(
         driver.statements.clear()
         pool.putconn(conn)
         assert (driver.statements, used.autocommit) == (statements, False)
+
+
+def test_what_is_right_already_is_not_set(clock: Clock, driver: ScriptedDriver) -> None:
+    with pooled(0, 1) as pool:
+        conn = pool.getconn()
+        told: list[bool] = []
+        opened(conn).set_autocommit = told.append
+        pool.putconn(conn)
+        assert told == []
+        conn = pool.getconn()
+        opened(conn).autocommit = False
+        pool.putconn(conn)
+        assert told == [True]
+
+
+def test_what_is_in_use_is_not_kept(clock: Clock, driver: ScriptedDriver) -> None:
+    with pooled(0, 1) as pool:
+        conn = pool.getconn()
+        conn._lock.acquire()
+        pool.putconn(conn)
+        stats = pool.get_stats()
+        assert (stats["returns_bad"], stats["pool_size"]) == (1, 0)
+        conn = pool.getconn()
+        conn.close()
+        conn._lock.acquire()
+        pool.putconn(conn)
+        assert pool.get_stats()["returns_bad"] == 2
+
+
+@pytest.mark.parametrize("with_poll", [True, False])
+def test_what_says_something_unasked_is_not_lent(
+    clock: Clock, driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch, with_poll: bool
+) -> None:
+    if not with_poll:
+        monkeypatch.delattr("select.poll")
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pooled(0, 1) as pool:
+        conn = pool.getconn()
+        used = opened(conn)
+        used.fileno = ours.fileno
+        for says, same in ((b"", True), (b"bye", False)):
+            pool.putconn(conn)
+            theirs.sendall(says)
+            conn = pool.getconn()
+            assert (opened(conn) is used) is same
+        pool.putconn(conn)
 
 
 def test_what_is_not_idle_is_not_kept(clock: Clock, driver: ScriptedDriver) -> None:
@@ -442,6 +497,23 @@ def test_checking_replaces_what_gives_no_sign(clock: Clock, driver: ScriptedDriv
         }
 
 
+def test_a_forked_child_knows_no_connection(
+    clock: Clock, driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maintained: list[ConnectionPool] = []
+    with pooled(0, 1) as pool:
+        closed = pooled(open=False)
+        conn = pool.getconn()
+        monkeypatch.setattr("singlestoredb.pool._pools", {pool, closed})
+        monkeypatch.setattr(ConnectionPool, "_maintained", lambda pool: maintained.append(pool))
+        _after_fork()
+        assert maintained == [pool]
+        assert pool.get_stats()["pool_size"] == 0
+        pool.putconn(pool.getconn())
+        assert driver.opened == 2
+        conn.close()
+
+
 # -- upkeep ----------------------------------------------------------------------------------
 
 
@@ -454,6 +526,14 @@ def test_upkeep_makes_what_is_missing(clock: Clock, driver: ScriptedDriver) -> N
         pool.wait(0)
         pool.getconn().close()
         assert pool.get_stats()["pool_size"] == 2
+
+
+def test_a_pool_that_is_closed_while_it_connects(clock: Clock, driver: ScriptedDriver) -> None:
+    pools: list[ConnectionPool] = []
+    with pooled(2, 2, configure=lambda conn: pools[0].close()) as pool:
+        pools.append(pool)
+        pool._upkeep()
+        assert some(pool.get_stats()) == {"pool_min": 2, "pool_max": 2, "connections_num": 2}
 
 
 def test_waiting_for_a_pool_that_does_not_fill(clock: Clock, driver: ScriptedDriver) -> None:

@@ -720,6 +720,21 @@ def test_long_payloads_are_put_together(pair: Pair, excess: int, as_row: bool) -
     assert rows == [payload, b"next"]
 
 
+def test_rows_of_all_lengths(pair: Pair) -> None:
+    ours, theirs = pair
+    rows = [b"a" * 255, b"b" * 256, b"", b"c" * 70_000, b"d" * 513, b"\xfd\xff"]
+    wire = Wire(ours, SOON, SOON)
+    thread = sent(theirs, b"".join(packet(r, n) for n, r in enumerate(rows)))
+    assert wire.read_rows(len(rows)) == (rows, None)
+    thread.join(SOON)
+    theirs.sendall(packet(b"", len(rows)))
+    assert wire.read_rows(1) == ([b""], None), "a header is all of it"
+    wire._sequence = 0
+    longest = b"x" * MAX_PAYLOAD
+    wire._buffer, wire._position = packet(longest) + packet(b"yz", 1) + packet(b"a", 2), 0
+    assert wire.read_rows(2) == ([longest + b"yz", b"a"], None)
+
+
 def test_packets_are_numbered_beyond_255(pair: Pair) -> None:
     ours, theirs = pair
     wire = Wire(ours, SOON, SOON)

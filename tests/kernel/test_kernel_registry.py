@@ -384,6 +384,8 @@ def test_register_and_unregister(registry: Registry) -> None:
     assert registry.origin(plugin) is record
     assert registry.origin(plugin_of(FORMAT)) is None
     assert registry.generation > generation
+    registry.manager.unregister(plugin)
+    assert not registry.is_active(record)
     generation = registry.generation
     registry.unregister(plugin)
     registry.unregister(other)
