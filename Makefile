@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help setup demo test lint sanitize faults soak docs bench clean
+.PHONY: help setup demo test lint sanitize faults soak mutate docs bench clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -31,6 +31,9 @@ faults: setup  ## break connections in every state; docs/explanation/faults.md g
 
 soak: setup  ## 50 threads, 10 connections, faults all the while; figures go to benchmarks/results
 	MALLOC_ARENA_MAX=1 $(BIN)/python -m tests.faults.soak
+
+mutate: setup  ## change what guards, and see that a test fails; the outcome goes to benchmarks/results
+	$(BIN)/python scripts/mutate
 
 docs: setup  ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

@@ -102,7 +102,7 @@ def _timedelta(value: timedelta) -> str:
 
 
 def _struct_time(value: struct_time) -> str:
-    return "'{:04}-{:02}-{:02} {:02}:{:02}:{:02}'".format(*value[:6])
+    return "'{:04}-{:02}-{:02} {:02}:{:02}:{:02}'".format(*value)
 
 
 # -- escaping --------------------------------------------------------------------------------
@@ -340,9 +340,6 @@ class Escaper:
                     return _refuse
                 if name in _NUMPY:
                     return getattr(self, _NUMPY[name])  # type: ignore[no-any-return]  # by name
-            elif package == "shapely" and name == "BaseGeometry":
-                text = self._table[str]
-                return lambda value: text(value.wkt)
         return None
 
     def _numpy_integer(self, value: Any) -> str:

@@ -16,6 +16,7 @@ Precedence, highest first:
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
@@ -49,10 +50,9 @@ def cast_bool_param(value: Any) -> bool:
         return check_bool(value)
     except ValueError:
         pass
-    try:
+    number = None
+    with contextlib.suppress(TypeError, ValueError):
         number = int(value)
-    except (TypeError, ValueError):
-        number = -1
     if number not in (0, 1):
         raise ValueError(f"Unrecognized value for bool: {value}")
     return bool(number)
@@ -300,7 +300,7 @@ def _split_url(url: str) -> tuple[dict[str, Any], str]:
 
 
 def _database_of(path: str) -> dict[str, Any]:
-    database = unquote_plus(path.split("/", 1)[0]).strip()
+    database = unquote_plus(path.partition("/")[0]).strip()
     return {"database": database} if database else {}
 
 

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import select
@@ -731,7 +732,7 @@ def _maintain(reference: weakref.ref[ConnectionPool], wake: threading.Event) -> 
         wake.wait(delay)
 
 
-_numbers = iter(range(1, 2**62))
+_numbers = itertools.count(1)
 _pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
 
 

@@ -8,7 +8,9 @@ import pytest
 
 import singlestoredb as s2
 from singlestoredb.connection import _parse_url, build_params, cast_bool_param
-from singlestoredb.params import resolve
+from singlestoredb.params import is_url, resolve
+from singlestoredb.session import _Masked
+from singlestoredb_hookspecs import ConnectionParams
 
 DEFAULTS = {
     "host": "127.0.0.1",
@@ -103,12 +105,22 @@ def test_the_environments_url_fills_in_and_yields(monkeypatch: pytest.MonkeyPatc
     merged = build_params(host="elsewhere")
     assert (merged["host"], merged["user"]) == ("elsewhere", "other")
     assert "password" not in merged
-    monkeypatch.setenv("SINGLESTOREDB_HOST", "plain")
-    assert build_params()["host"] == "plain"
+    monkeypatch.setenv("SINGLESTOREDB_HOST", "Plain")
+    assert build_params()["host"] == "Plain"
 
 
-def test_a_driver_that_opens_files_takes_the_path(tmp_path: Any) -> None:
-    from singlestoredb_hookspecs import ConnectionParams, DriverInfo, DriverParameter, hookimpl
+@pytest.mark.parametrize("host", ["1.2.3.4:80", "h:1", "h/db", "u@h", "h?a=1", "[::1]", "a::/b"])
+def test_what_is_a_url(host: str) -> None:
+    assert is_url(host)
+
+
+@pytest.mark.parametrize("host", ["h", "1.2.3.4", "::1", "fe80::1%2", "2001:DB8::1", ""])
+def test_what_is_a_name_or_an_address(host: str) -> None:
+    assert not is_url(host)
+
+
+def test_a_driver_that_opens_files_takes_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    from singlestoredb_hookspecs import DriverInfo, DriverParameter, hookimpl
 
     class FileDriver:
         @hookimpl
@@ -133,6 +145,13 @@ def test_a_driver_that_opens_files_takes_the_path(tmp_path: Any) -> None:
         assert resolve(host="file:////abs/a.db?database=x").database == "x"
         assert resolve(host="file://name").host == "name"
         assert resolve(driver="file").path is None
+        monkeypatch.setenv("SINGLESTOREDB_URL", "file:///env.db?readonly=yes")
+        params = resolve(driver="file")
+        assert (params.path, params.driver_options) == ("env.db", {"readonly": True})
+        monkeypatch.setenv("SINGLESTOREDB_URL", "mysql://eu:ep@eh/edb")
+        params = resolve(driver="file", database="d")
+        assert (params.path, params.user, params.database) == (None, None, "d")
+        monkeypatch.delenv("SINGLESTOREDB_URL")
         with pytest.raises(ValueError, match=r"parameter key: its value is not allowed") as caught:
             resolve(host="file://?key=s3cret")
         assert "s3cret" not in str(caught.value).partition("invalid literal")[0]
@@ -159,6 +178,11 @@ def test_a_driver_that_opens_files_takes_the_path(tmp_path: Any) -> None:
         ({"vector_data_format": "xml"}, "vector_data_format must be json or binary"),
         ({"credential_type": "guess"}, "credential_type must be"),
         ({"conv": 5}, "conv: 5 is not allowed"),
+        ({"conv": [("a", 1)]}, "a mapping is needed, not list"),
+        ({"connect_timeout": 31_536_001}, "connect_timeout must be from 1"),
+        ({"read_timeout": 0}, "must be a positive number of seconds, not 0"),
+        ({"keepalive": 0}, "a positive number of seconds is needed, not 0"),
+        ({"retries": -1}, "a number of attempts cannot be negative: -1"),
     ],
 )
 def test_refusals(kwargs: dict[str, Any], message: str) -> None:
@@ -194,6 +218,10 @@ def test_format_names_have_their_old_spellings() -> None:
 def test_what_follows_from_other_parameters() -> None:
     assert build_params(ssl_ca="ca.pem", ssl_verify_cert=False)["ssl_verify_cert"] is True
     assert "password" not in build_params(password="")
+    assert build_params(user="u", password="")["password"] == ""
+    assert build_params(password="s3cret")["password"] == "s3cret"
+    assert build_params(connect_timeout=31_536_000)["connect_timeout"] == 31_536_000
+    assert build_params(retries=0)["retries"] == 0
     assert build_params(host="::1")["host"] == "::1"
 
 
@@ -216,3 +244,17 @@ def test_parameters_hide_secrets() -> None:
     params = resolve(host="u:s3cret@h", conn_attrs={"token": "s3cret"})
     assert "s3cret" not in repr(params)
     assert "***" in repr(params)
+
+
+def test_what_is_shown_of_parameters() -> None:
+    params = ConnectionParams(host="h", port=1, password="s", auth_plugin_map={"a": "s"}, path="p")
+    shown = repr(params)
+    assert shown.startswith(
+        "ConnectionParams(driver='mysql', host='h', port=1, password=***, path='p'"
+    )
+    assert "auth_plugin_map=***" in shown
+    for name in ("user", "conn_attrs", "driver_options"):
+        assert f"{name}=" not in shown, "there is nothing to show or to hide"
+    masked = _Masked(host="h", password="s", conn_attrs={}, driver_options={"key": "s"})
+    expected = {"host": "h", "password": "***", "conn_attrs": {}, "driver_options": "***"}
+    assert repr(masked) == repr(expected)

@@ -200,6 +200,7 @@ def test_no_plugin_makes_the_client_show_the_password(plugin: bytes, how: str) -
 def test_the_oldest_password_is_refused_by_name() -> None:
     said = refused(greeted(packet(GOOD), answer=b"\xfemysql_old_password\x00saltsalt\x00"))
     assert "before MySQL 4.1" in str(said)
+    assert said.errno == 2061
 
 
 def test_more_than_the_logins_answer() -> None:
@@ -509,6 +510,8 @@ def test_a_long_error_is_cut() -> None:
 def test_printable() -> None:
     assert printable("déjà vu 🙂") == "déjà vu 🙂"
     assert printable("a\tb\n", "\n") == "a\\tb\n"
+    assert printable("x" * 4096) == "x" * 4096
+    assert printable("x" * 4098) == "x" * 4096 + "... (2 more)"
     assert printable("a\u2028b\ud800") == "a\\u2028b\\ud800"
 
 

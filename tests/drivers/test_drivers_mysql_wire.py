@@ -81,6 +81,7 @@ def test_passwords_are_not_sent_in_clear(plugin: bytes) -> None:
         s2.connect(url)
     assert not any(b"s3cret" in data for data in told)
     assert "s3cret" not in str(caught.value)
+    assert caught.value.errno == 2061
 
 
 def test_the_password_goes_out_scrambled() -> None:

@@ -123,6 +123,17 @@ def test_two_foreign_distributions_are_a_tie(
     assert made_by(registry, "acme") == "fork_frames"
 
 
+def test_three_and_more_are_counted(site: Any, registry: Registry) -> None:
+    for number, words in enumerate(("one", "two", "three", "four", "5"), 1):
+        module = f"frames_{number}"
+        declared = {"formats": {"acme": module}}
+        site.add(f"acme-{number}", "1.0", declared, **{module: FORMAT})
+        if number > 2:
+            registry.refresh()
+            with pytest.raises(PluginConflictError, match=f"^{words} distributions provide"):
+                registry.select("formats", "acme")
+
+
 def test_preferring_what_does_not_exist_is_an_error(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,6 +314,23 @@ def test_a_wrong_shape_is_refused_at_the_boundary(
 
 
 @pytest.mark.parametrize(
+    ("version", "taken"),
+    [((2, 0), True), ((2, 3), True), ((2, 4), False), ((1, 0), False), ((3, 0), False)],
+)
+def test_the_hook_specs_may_be_newer_by_little(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], taken: bool
+) -> None:
+    monkeypatch.setattr("singlestoredb.kernel.registry.SPEC_VERSION", (2, 3))
+    plugin = plugin_of(f"{FORMAT}\nSINGLESTOREDB_SPEC_VERSION = {version}\n")
+    if taken:
+        registry.register(plugin, "formats:mine", replace=False)
+        assert made_by(registry, "mine") == "made_here"
+    else:
+        with pytest.raises(PluginContractError, match=r"of the hook specs; this SDK has 2\.3"):
+            registry.register(plugin, "formats:mine", replace=False)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ('"rows"', '"columns"', "reads 'columns'; it must be 'rows', 'dicts' or 'arrow'"),
@@ -354,10 +382,24 @@ def plugin_of(source: str) -> types.ModuleType:
 
 
 def test_register_and_unregister(registry: Registry) -> None:
-    plugin = plugin_of(FORMAT)
+    plugin, other = plugin_of(FORMAT), plugin_of(FORMAT)
+    generation = registry.generation
+    registry.register(other, "formats:other", replace=False)
     registry.register(plugin, "formats:mine", replace=False)
     assert made_by(registry, "mine") == "made_here"
+    record = registry.select("formats", "mine").record
+    assert registry.is_active(record)
+    assert registry.origin(plugin) is record
+    assert registry.origin(plugin_of(FORMAT)) is None
+    assert registry.generation > generation
+    registry.manager.unregister(plugin)
+    assert not registry.is_active(record)
+    generation = registry.generation
     registry.unregister(plugin)
+    registry.unregister(other)
+    assert registry.generation > generation
+    assert registry.origin(plugin) is None
+    assert not registry.is_active(record)
     with pytest.raises(PluginNotFoundError):
         registry.select("formats", "mine")
     registry.unregister(plugin)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from singlestoredb.exceptions import ManagementError
 from singlestoredb.management import timing, utils
 from singlestoredb.management._paths import check_listed_name, quote_path
+from singlestoredb.management._transport import _ERROR_TEXT_MAX, redact, scrub, sensitive_texts
 from singlestoredb.management._wire import Payload
 from singlestoredb.management.audit_logs import AuditLog
 from singlestoredb.management.errors import InvalidResponseError
@@ -424,3 +425,29 @@ def test_unknown_names_are_unknown() -> None:
 def test_lists_may_be_written_as_calls(workspaces: WorkspaceManager, group: WorkspaceGroup) -> None:
     assert [g.id for g in workspaces.workspace_groups()] == [group.id]
     assert workspaces.regions() is workspaces.regions
+
+
+# -- secrets ---------------------------------------------------------------------------------
+
+
+def test_what_is_shown_of_a_request() -> None:
+    body = {"name": "n", "adminPassword": "s", "token": None, "tags": ["a", {"password": "s"}]}
+    assert redact(body) == {**body, "adminPassword": "***", "tags": ["a", {"password": "***"}]}
+    assert redact({"name": "k", "value": "s"}) == {"name": "k", "value": "***"}
+    assert redact({"unit": "h", "value": 5}) == {"unit": "h", "value": 5}
+
+
+def test_the_secrets_of_a_request() -> None:
+    body = {"name": "n", "password": ["a", "", 5, {"inner": "b"}], "tags": ["t"]}
+    assert list(sensitive_texts(body)) == ["a", "b"]
+    assert list(sensitive_texts({"name": "k", "value": "s"})) == ["s"]
+    assert list(sensitive_texts({"unit": "h", "value": "s"})) == []
+
+
+def test_texts_from_outside_hold_no_secret() -> None:
+    for spelling in ('a"b c', 'a\\"b c', "a%22b%20c"):
+        assert scrub(f"x {spelling} y", ['a"b c']) == "x *** y"
+    assert scrub("x longer y", ["long", "longer"]) == "x *** y"
+    assert scrub("a\x1b[2J", []) == "a\\x1b[2J"
+    assert scrub("x" * _ERROR_TEXT_MAX, []) == "x" * _ERROR_TEXT_MAX
+    assert scrub("x" * (_ERROR_TEXT_MAX + 1), []) == "x" * _ERROR_TEXT_MAX + "…"

@@ -424,6 +424,52 @@ def test_nothing_but_programming_errors_comes_out(sql: str, args: list[int]) -> 
 # -- identifiers, and what it costs to import --
 
 
+def test_empty_arguments_of_other_types_than_list_and_tuple() -> None:
+    class Arguments(list[Any]):
+        pass
+
+    assert interpolate("a %%", Arguments()) == "a %%"
+    assert interpolate("a %%", Arguments(), empty_args=True) == "a %"
+    assert interpolate("a %s %%", Arguments([1])) == "a 1 %"
+
+
+def test_decimals_are_spelled_out_as_far_as_there_may_be_digits() -> None:
+    assert escape(decimal.Decimal("1E+100")) == "1" + "0" * 100
+    assert escape(decimal.Decimal("1E+101")) == "1E+101"
+    assert escape(decimal.Decimal("1E-100")) == "0." + "0" * 99 + "1"
+    assert escape(decimal.Decimal("1E-101")) == "1E-101"
+
+
+def test_a_namesake_is_not_what_its_name_says() -> None:
+    class Decimal:
+        def __str__(self) -> str:
+            return "mine"
+
+    class HasDict:
+        def dict(self) -> None:
+            raise AssertionError
+
+        def __str__(self) -> str:
+            return "text"
+
+    class HasFields:
+        __fields__ = ("a",)
+
+        def __str__(self) -> str:
+            return "text"
+
+    assert escape(Decimal()) == "'mine'"
+    assert interpolate("%s", HasDict()) == interpolate("%s", HasFields()) == "'text'"
+
+
+def test_only_so_many_types_are_remembered() -> None:
+    escaper = Escaper()
+    limit = escaper._table.LIMIT
+    for number in range(limit + 5):
+        assert escaper.escape(type(f"Number{number}", (int,), {})(number)) == str(number)
+    assert len(escaper._table) == limit
+
+
 def test_identifier() -> None:
     assert identifier("a") == "`a`"
     assert identifier("a`b") == "`a``b`"

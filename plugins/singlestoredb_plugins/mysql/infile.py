@@ -6,7 +6,6 @@ name that stands in the statement is answered; every other request ends the conn
 
 from __future__ import annotations
 
-import io
 import queue
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -129,7 +128,7 @@ def _source(stream: Any) -> Iterable[Any]:
         return (stream,)
     if isinstance(stream, queue.Queue):
         return _from_queue(stream)
-    if isinstance(stream, io.IOBase) or hasattr(stream, "read"):
+    if hasattr(stream, "read"):
         return _from_reader(stream.read)
     if callable(stream):
         return _from_reader(stream)
