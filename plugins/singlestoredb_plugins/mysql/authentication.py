@@ -253,5 +253,14 @@ class _NamedContext:
             raise pymysql.err.InternalError(
                 "the server sent more than its greeting before TLS; somebody else may have"
             )
+        import ssl
+
         sock.settimeout(left(self._client._deadline))
-        return self._context.wrap_socket(sock, server_hostname=self._name)
+        try:
+            return self._context.wrap_socket(sock, server_hostname=self._name)
+        except ssl.SSLCertVerificationError as exc:
+            # Not a server that cannot be reached: it is there, and to try again is of no use.
+            raise pymysql.err.OperationalError(
+                errors.CR_SSL_CONNECTION_ERROR,
+                f"SSL connection error at {self._client.where}: {exc}",
+            ) from exc
