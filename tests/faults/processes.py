@@ -10,9 +10,13 @@ from pathlib import Path
 
 
 def run(script: str, *args: object, code: int = 0) -> str:
-    """Run a script in a process of its own, which must end by itself and say nothing on stderr."""
+    """Run a script in a process of its own, which must end by itself and say nothing on stderr.
+
+    Python's own warning about forks of processes with threads, new in 3.12, does not count.
+    """
+    options = ("-X", "dev", "-W", "ignore:This process:DeprecationWarning")
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", textwrap.dedent(script), *map(str, args)],
+        [sys.executable, *options, "-c", textwrap.dedent(script), *map(str, args)],
         capture_output=True,
         text=True,
         timeout=60,
