@@ -218,3 +218,19 @@ async def test_ctrl_c_while_bytes_are_taken_in() -> None:
     await asyncio.sleep(0)
     flow.abort()
     assert (taken, failures) == ([b"answer"], [])
+
+
+@on_loop
+async def test_bytes_for_which_there_is_no_memory() -> None:
+    from singlestoredb_plugins.mysql.flow import Flow
+
+    def feed(data: memoryview) -> None:
+        raise MemoryError
+
+    here, there = socket.socketpair()
+    flow = Flow(here, feed, None, None)
+    with there:
+        there.sendall(b"answer")
+        with pytest.raises(MemoryError):
+            await flow.receive()
+    assert not flow.is_open

@@ -151,8 +151,14 @@ class Flow:
         if not size:
             self._lose(waiter, ConnectionError("the server closed the connection"))
             return
-        self._feed(self._buffer[:size])
         self._waiter = None
+        try:
+            self._feed(self._buffer[:size])
+        except MemoryError as exc:
+            # These bytes are lost, and so is the meaning of all that come after.
+            self.abort()
+            waiter.set_exception(exc)
+            return
         with contextlib.suppress(asyncio.InvalidStateError):
             # Ctrl-C cancels whoever waits between any two steps of this.
             waiter.set_result(None)
