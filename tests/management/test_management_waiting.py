@@ -332,7 +332,7 @@ def test_project_of_a_cluster(
     region = clusters.regions[0]
     with pytest.raises(ManagementError, match=r"more than one project.*Standard Project \(") as e:
         clusters.create_cluster("c", region)
-    assert "project=" in str(e.value)
+    assert "choose one by its name or ID" in str(e.value)
     assert "SINGLESTOREDB_PROJECT" not in str(e.value)
     with pytest.raises(ManagementError, match=r"no project is named 'X'.*Shared Project"):
         clusters.create_cluster("c", region, project="X")
