@@ -208,6 +208,19 @@ def test_what_follows_from_other_parameters() -> None:
     assert build_params(host="::1")["host"] == "::1"
 
 
+def test_what_ssl_and_its_companions_say_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    for ssl in (False, "no", {"cipher": "HIGH"}):
+        with pytest.raises(ValueError, match="ssl and ssl_ca cannot be given together"):
+            build_params(ssl=ssl, ssl_ca="ca.pem")
+    both = build_params(ssl=True, ssl_ca="ca.pem")
+    assert (both["ssl"], both["ssl_ca"]) == (True, "ca.pem")
+    assert build_params(ssl={}, ssl_ca="ca.pem")["ssl"] is True
+    without = build_params(ssl=False, ssl_verify_cert=False)
+    assert (without["ssl_disabled"], "ssl" in without) == (True, False)
+    monkeypatch.setenv("SINGLESTOREDB_SSL_CA", "ca.pem")
+    assert build_params(ssl=False)["ssl_disabled"] is True, "only what was said with it counts"
+
+
 @pytest.mark.parametrize("value", [True, 1, "1", "ON", "t", "True", "y", "yes", "enabled", b"1"])
 def test_true(value: Any) -> None:
     assert cast_bool_param(value) is True

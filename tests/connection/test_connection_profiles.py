@@ -64,6 +64,20 @@ def test_a_profile_gives_parameters(home: Path, monkeypatch: pytest.MonkeyPatch)
     assert connection_names() == ["Reports", "plain", "unknown", "wrong"]
 
 
+def test_the_server_of_a_profile(home: Path) -> None:
+    write(
+        home,
+        '[nowhere]\nuser = "u"\n[far]\nurl = "mysql://u:p4ss@far.example:5/db"\n'
+        '[other]\nconnection_name = "far"\n',
+    )
+    assert build_params(connection_name="nowhere")["host"] == "127.0.0.1"
+    found = build_params(host="near", connection_name="far")
+    assert (found["host"], found["port"]) == ("near", 3306)
+    assert "password" not in found
+    with pytest.raises(ValueError, match="'other' cannot refer to another one"):
+        build_params(connection_name="other")
+
+
 def test_what_beats_a_profile(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPORTS_PASSWORD", "s3cret")
     # The environment of another server does not mix with it.

@@ -730,6 +730,10 @@ def test_rows_of_all_lengths(pair: Pair) -> None:
     theirs.sendall(packet(b"", len(rows)))
     assert wire.read_rows(1) == ([b""], None), "a header is all of it"
     wire._sequence = 0
+    rows = [b"e" * 70_000, b"f" * 200_000]
+    wire._buffer, wire._position = packet(rows[0]) + packet(rows[1], 1), 0
+    assert wire.read_rows(2) == (rows, None), "of what is there already"
+    wire._sequence = 0
     longest = b"x" * MAX_PAYLOAD
     wire._buffer, wire._position = packet(longest) + packet(b"yz", 1) + packet(b"a", 2), 0
     assert wire.read_rows(2) == ([longest + b"yz", b"a"], None)

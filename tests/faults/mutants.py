@@ -180,6 +180,7 @@ def _skipped(node: ast.AST) -> Iterator[ast.AST]:
 def mutants(source: str, only: tuple[str, ...] = ()) -> Iterator[Mutant]:
     """Iterate over all changes of a module, or of the named functions and classes in it."""
     tree = ast.parse(source)
+    lines = source.encode().split(b"\n")
     seen: Counter[str] = Counter()
     skipped: set[int] = set()
 
@@ -197,7 +198,7 @@ def mutants(source: str, only: tuple[str, ...] = ()) -> Iterator[Mutant]:
                     made = _changed(node)
                     if made is not None:
                         what, new = made
-                        shown = _shown(source, [*parents, node])
+                        shown = _shown(lines, [*parents, node])
                         key = f"{where or 'module'}: {shown} ({what})"
                         seen[key] += 1
                         if seen[key] > 1:
@@ -230,26 +231,32 @@ def _made(
     return source
 
 
-def _shown(source: str, chain: list[ast.AST]) -> str:
+def _shown(lines: list[bytes], chain: list[ast.AST]) -> str:
     """Return the source text of the last node; of a number's, with what is around it."""
     node = chain[-1]
+    # Within an f-string, a node's place is right from Python 3.12 on only.
+    placed = not any(isinstance(parent, ast.JoinedStr) for parent in chain)
     if isinstance(node, ast.Constant):
         for parent in reversed(chain[:-1]):
             # A slice alone says nothing.
             if isinstance(parent, (ast.expr, ast.Assign, ast.AnnAssign, ast.keyword)) and not (
                 isinstance(parent, ast.Slice)
             ):
-                text = _text(source, parent)
+                text = _text(lines, parent) if placed else ast.unparse(parent)
                 node = parent if len(text) <= _LONGEST else node
                 break
-    return _text(source, node)[:_LONGEST]
+    return (_text(lines, node) if placed else ast.unparse(node))[:_LONGEST]
 
 
-def _text(source: str, node: ast.AST) -> str:
-    # What unparse() makes differs between versions of Python for long texts; what stands inside an
-    # f-string has its position from Python 3.12 on only, but is short.
-    text = ast.get_source_segment(source, node) if hasattr(node, "lineno") else None
-    return re.sub(r"\s+", " ", text or ast.unparse(node))
+def _text(lines: list[bytes], node: ast.AST) -> str:
+    # ast.get_source_segment() splits the source anew each time; columns count bytes.
+    first, last, start, end = (
+        getattr(node, name) for name in ("lineno", "end_lineno", "col_offset", "end_col_offset")
+    )
+    found = lines[first - 1 : last]
+    found[-1] = found[-1][:end]
+    found[0] = found[0][start:]
+    return re.sub(r"\s+", " ", b"\n".join(found).decode())
 
 
 def of(name: str) -> list[Mutant]:
