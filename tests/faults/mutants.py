@@ -443,7 +443,7 @@ def run(
 # -- what is published -----------------------------------------------------------------------
 
 
-def page(verdicts: list[Verdict], names: Iterable[str], minutes: float, before: str = "") -> str:
+def page(verdicts: list[Verdict], names: Iterable[str], before: str = "") -> str:
     """Return the page with the outcome of a run over some modules.
 
     The rows of the others are kept as they are in the page of ``before``.
@@ -460,8 +460,7 @@ def page(verdicts: list[Verdict], names: Iterable[str], minutes: float, before: 
         "either accepted, with a reason, or makes the run fail.",
         "",
         f"`make mutate`, or `scripts/mutate MODULE` for some rows; {platform.machine()} with "
-        f"{os.cpu_count()} processors, Python {platform.python_version()}. The last run took "
-        f"{minutes:.0f} minutes for {len(verdicts)} changes.",
+        f"{os.cpu_count()} processors, Python {platform.python_version()}.",
         "",
         "| module | possible | noticed | by quick tests | accepted | not noticed | date |",
         "|---|---|---|---|---|---|---|",
