@@ -334,8 +334,9 @@ def test_a_forgotten_pool_is_told(mariadb: MariaDB) -> None:
         pool._upkeep_task.cancel()
         await asyncio.wait(set(pool._tasks))
         reference = weakref.ref(pool)
-        with pytest.warns(ResourceWarning, match="unclosed <singlestoredb.aio.AsyncConnectionPool"):
-            del pool  # garbage may be collected at any moment from here on
+        told = "unclosed <singlestoredb.aio.AsyncConnectionPool"
+        with pytest.warns(ResourceWarning, match=told):  # noqa: PT031 - it may come from `del` on
+            del pool
             gc.collect()
         assert reference() is None
 
