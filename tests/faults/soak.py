@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import datetime
 import gc
 import itertools
@@ -199,6 +200,9 @@ class Counts:
         self.threads = threading.active_count()
         kinds = Counter(type(found).__module__ for found in gc.get_objects())
         self.objects = sum(n for kind, n in kinds.items() if kind.startswith("singlestoredb"))
+        # What malloc keeps for later is no leak: 50 threads leave holes that it may fill.
+        with contextlib.suppress(AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
         with open("/proc/self/statm") as file:
             self.rss = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -256,7 +260,8 @@ def main() -> int:
         f"| descriptors | {before.descriptors} | {after.descriptors} |",
         f"| threads | {before.threads} | {after.threads} |",
         f"| objects of the SDK | {before.objects} | {after.objects} |",
-        f"| resident memory | {before.rss >> 10} KiB | {after.rss >> 10} KiB |",
+        f"| resident memory, free memory given back | {before.rss >> 10} KiB "
+        f"| {after.rss >> 10} KiB |",
         "",
         "Errors: " + ", ".join(f"{name}: {n}" for name, n in soak.errors.most_common()) + ".",
     ]
