@@ -152,16 +152,16 @@ class Flow:
             self._lose(waiter, ConnectionError("the server closed the connection"))
             return
         self._waiter = None
-        try:
-            self._feed(self._buffer[:size])
-        except MemoryError as exc:
-            # These bytes are lost, and so is the meaning of all that come after.
-            self.abort()
-            waiter.set_exception(exc)
-            return
+        # Ctrl-C cancels whoever waits between any two steps of this.
         with contextlib.suppress(asyncio.InvalidStateError):
-            # Ctrl-C cancels whoever waits between any two steps of this.
-            waiter.set_result(None)
+            try:
+                self._feed(self._buffer[:size])
+            except MemoryError as exc:
+                # These bytes are lost, and so is the meaning of all that come after.
+                self.abort()
+                waiter.set_exception(exc)
+            else:
+                waiter.set_result(None)
 
     def _written_for_reading(self) -> None:
         """TLS had to write before it could go on reading, and now can."""
