@@ -577,6 +577,9 @@ def test_the_time_is_shared_among_addresses(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(OSError, match="no answer from 3"):
         dialing.dial("h", 1, 112.0)
     assert waited == [4.0, 6.0, 12.0]
+    found.clear()
+    with pytest.raises(OSError, match="'h' has no address"):
+        dialing.dial("h", 1, 112.0)
 
 
 def test_names_that_cannot_be_resolved() -> None:
